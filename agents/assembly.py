@@ -1,0 +1,119 @@
+"""Builds a host from the settings: which model answers, what it searches, how a release becomes an agent."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agents.conversation import Agent as RunsTurns
+from agents.host import Host
+from agents.stream import Json
+from foundation.clients.bus.valkey import ValkeyBus
+from foundation.clients.embedding.choice import embedder_for
+from foundation.clients.embedding.port import Embedder
+from foundation.clients.vectors.chroma import ChromaIndex
+from foundation.crypto import Sealer
+from foundation.database.engine import connect
+from foundation.settings import Settings
+from foundation.tenancy import Tenancy
+from foundation.turns import Language
+from graphs import confidence
+from graphs.agent import Agent
+from graphs.answerers.extractive import ExtractiveAnswerer
+from graphs.answerers.model import ModelAnswerer
+from graphs.answerers.port import Answerer
+from graphs.answerers.prompt import load_prompt
+from graphs.config import load_config
+from graphs.ports import Ports
+from graphs.replies import ReplyName, load_replies
+from graphs.retrieval.background import Background
+from graphs.retrieval.hybrid import HybridRetriever
+
+_CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+def behaviour_of(graph: str) -> Json:
+    """Return what a release freezes of a graph config: the graph, and how it takes messages in a row.
+
+    Raises:
+        ConfigInvalid: with file, line and remedy.
+    """
+    config = load_config(_CONFIGS / "graphs" / f"{graph}.yaml")
+    return {"graph": graph, "double_texting": config.double_texting}
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A running host and what must be closed after it."""
+
+    host: Host
+    bus: ValkeyBus
+    tenancy: Tenancy
+    lease_engine: AsyncEngine
+
+    async def close(self, deadline_s: float) -> None:
+        """Finish or give up the running turns, then let go of everything."""
+        try:
+            await self.host.drain(deadline_s)
+        finally:
+            await self.bus.close()
+            await self.tenancy.close()
+            await self.lease_engine.dispose()
+
+
+async def assemble(settings: Settings) -> Assembled:
+    """Return a started host; `settings` are those that the started stack completed."""
+    tenancy = Tenancy(connect(settings.require("database_url")))
+    lease_engine = connect(settings.require("database_url"), pool_size=1)
+    bus = ValkeyBus(settings.require("redis_url"))
+    ports = await _ports(settings, tenancy)
+
+    @functools.lru_cache(maxsize=256)
+    def agent(graph: str) -> Agent:
+        return Agent(load_config(_CONFIGS / "graphs" / f"{graph}.yaml"), ports)
+
+    def agent_of(behaviour: Json) -> RunsTurns:
+        return cast(RunsTurns, agent(behaviour["graph"]))
+
+    def fixed_text(name: str, language: Language | None) -> str:
+        return ports.replies.text(cast(ReplyName, name), language or "sv")
+
+    host = Host(
+        tenancy=tenancy,
+        bus=bus,
+        agent_of=agent_of,
+        fixed_text=fixed_text,
+        turn_deadline_s=settings.turn_deadline_s,
+        sealer=Sealer.of(settings.require("encryption_key")),
+        lease_engine=lease_engine,
+        turns_at_once=settings.turns_at_once,
+        residents=settings.active_conversations,
+        idle_s=settings.idle_s,
+    )
+    await host.start()
+    return Assembled(host, bus, tenancy, lease_engine)
+
+
+async def _ports(settings: Settings, tenancy: Tenancy) -> Ports:
+    embedder = embedder_for(settings)
+    background = Background(embedder, settings.home / "cache")
+    retriever = HybridRetriever(tenancy, embedder, ChromaIndex(settings.require("chroma_url")), background)
+    await retriever.warm("sv", "en")
+    return Ports(
+        retriever=retriever,
+        answerer=_answerer(settings, embedder, background),
+        confidence=confidence.load(_CONFIGS / "confidence.json").of,
+        replies=load_replies(_CONFIGS / "replies.yaml"),
+        embedder=embedder,
+    )
+
+
+def _answerer(settings: Settings, embedder: Embedder, background: Background) -> Answerer:
+    if settings.llm_provider == "extractive":
+        return ExtractiveAnswerer(embedder, background)
+    # The package of OpenAI takes a tenth of a host's start: only who answers with a model waits for it.
+    from foundation.clients.chat.choice import chat_for  # noqa: PLC0415
+
+    return ModelAnswerer(chat_for(settings), load_prompt(_CONFIGS / "prompts" / "answer.yaml"))

@@ -1,0 +1,294 @@
+"""What the owner of a conversation writes: begun attempts and finished turns, each one fenced trip."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from agents.acceptance import LOCK
+from agents.frames import Stored
+from agents.journal_statements import BEGIN, FINISH, FINISHED, TO_THE_NEXT
+from agents.leases import Fence, Lease
+from agents.mailbox import hand_over, insert_row
+from agents.stream import Address, Json, Row
+from agents.unfinished import Statement
+from foundation.database.trips import Json as Jsonb
+from foundation.errors import LeaseLost, OwnershipLost
+from foundation.ids import ConversationId, TenantId, TurnId, new_uuid
+from foundation.tenancy import Tenancy
+from foundation.turns import Answer, Failure, Turn, Utterance
+
+MAX_ATTEMPTS = 2
+"""The third attempt goes to a person: a poison message must not kill host after host."""
+
+_HISTORY = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A turn whose attempt is on record, who runs it, and what is needed to run it."""
+
+    turn: Turn
+    fence: Fence
+    positions: tuple[int, ...]
+    behaviour: Json
+    channel: str
+    control_version: int
+    had_thread: bool
+    """Whether a procedure waits for the customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The turn failed too often; a person has the conversation now."""
+
+    stored: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Another living host owns the conversation."""
+
+    host_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing waits. `fence` is None when a person has the conversation, or it does not exist."""
+
+    fence: Fence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was stored at the end of a turn, and whether another one waits."""
+
+    stored: Sequence[Stored]
+    more: bool
+
+
+Part = tuple[str, str, Json]
+"""A row to store: author, kind, and its one part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    tenancy: Tenancy
+    address: Address
+    handover_text: str
+
+    async def begin(self, lease: Lease, fence: Fence | None) -> Begun | HandedOver | Owned | Idle:
+        """Own the conversation, put the oldest unanswered turn's attempt on record and return it.
+
+        `fence` is what this host had when it last looked: if it still holds, the epoch stays.
+
+        Raises:
+            LeaseLost: this host holds no lease now.
+        """
+        if not lease.held:
+            raise LeaseLost()
+        found = await self.tenancy.trip(
+            self.address.tenant_id,
+            LOCK,
+            BEGIN,
+            values=self.address.keys()
+            | {
+                "host": lease.host_id,
+                "incarnation": lease.incarnation,
+                "epoch": fence.epoch if fence else 0,
+                "max_attempts": MAX_ATTEMPTS,
+                "history": _HISTORY,
+            },
+            lightly=True,
+        )
+        if not found.rows:
+            return Idle(None)
+        [got] = found.rows
+        if got.mode == "human":
+            return Idle(None)
+        if got.others:
+            return Owned(got.owner)
+        own = Fence(lease.host_id, lease.incarnation, got.epoch)
+        if got.turn is None:
+            return Idle(own)
+        if got.attempt >= MAX_ATTEMPTS:
+            return HandedOver(await self.give_up(own, "system:attempts"))
+        return Begun(
+            self._turn(got),
+            own,
+            tuple(got.positions),
+            got.behaviour,
+            got.channel,
+            got.control_version,
+            got.had_thread,
+        )
+
+    async def commit(self, begun: Begun, answer: Answer, settlement: Sequence[Statement] = ()) -> Done:
+        """Store the answer and everything that belongs to it; `settlement` is that of the run's checkpoints.
+
+        Raises:
+            OwnershipLost: another host or a person owns the conversation; nothing was stored.
+        """
+        part: Json = {
+            "type": "text",
+            "text": answer.text,
+            "outcome": answer.outcome,
+            "confidence": answer.confidence,
+            "citations": [citation.model_dump(mode="json") for citation in answer.citations],
+            "offer_person": answer.offer_person,
+        }
+        return await self._finish(
+            begun,
+            [("agent", "text", part)],
+            state="done",
+            outcome=answer.outcome,
+            language=answer.language,
+            trace=answer.trace,
+            before=settlement,
+        )
+
+    async def commit_failure(self, begun: Begun, failure: Failure, shown: str) -> Done:
+        """Store what the customer had seen as a `partial` message, never as an answer, and then the failure.
+
+        Raises:
+            OwnershipLost: another host or a person owns the conversation; nothing was stored.
+        """
+        event = {"code": failure.code, "text": failure.text, "offer_person": failure.offer_person}
+        return await self._finish(
+            begun,
+            [*_partial(shown), ("system", "event", {"type": "event", "name": "error", **event})],
+            state="failed",
+            outcome="failed",
+            language=failure.language,
+            trace=event,
+        )
+
+    async def commit_interruption(self, begun: Begun, shown: str) -> Done:
+        """End a turn for a newer message; its own messages are answered together with that.
+
+        Raises:
+            OwnershipLost: another host or a person owns the conversation; nothing was stored.
+        """
+        return await self._finish(
+            begun,
+            [*_partial(shown), ("system", "event", {"type": "event", "name": "interrupted"})],
+            state="interrupted",
+            outcome="interrupted",
+            language=begun.turn.language or "sv",
+            trace={"interrupted": True},
+            before=(Statement(TO_THE_NEXT, {}),),
+        )
+
+    async def keep_partial(self, begun: Begun, shown: str) -> None:
+        """Store, for staff only, what the customer had seen when a person took over."""
+        async with self.tenancy.session(self.address.tenant_id) as session:
+            ordered = (
+                await session.execute(
+                    text(
+                        "update activations set position = position + 1 where tenant_id = :tenant"
+                        " and conversation_id = :conversation and mode = 'human' returning position"
+                    ),
+                    self.address.keys(),
+                )
+            ).first()
+            if ordered is not None:
+                await insert_row(
+                    session,
+                    self.address,
+                    position=ordered.position,
+                    author="agent",
+                    kind="partial",
+                    channel=begun.channel,
+                    parts=[{"type": "text", "text": shown}],
+                    turn_id=begun.turn.turn_id,
+                    visibility="internal",
+                )
+
+    async def give_up(self, fence: Fence, actor: str) -> Stored:
+        """Hand the conversation over to a person.
+
+        Raises:
+            OwnershipLost: another host or a person owns the conversation.
+        """
+        async with self.tenancy.session(self.address.tenant_id) as session:
+            held = await session.execute(_HELD, self.address.keys() | fence.values())
+            if held.first() is None:
+                raise OwnershipLost()
+            stored = await hand_over(
+                session, self.address, mode="human", said=self.handover_text, actor=actor
+            )
+        if isinstance(stored, int):
+            raise OwnershipLost()
+        return stored
+
+    def _turn(self, got: Any) -> Turn:
+        said = "\n".join(_words(parts) for parts in got.said)
+        history = tuple(
+            Utterance(author=row["author"], text=_words(row["parts"])) for row in reversed(got.history)
+        )
+        return Turn(
+            tenant_id=TenantId(self.address.tenant_id),
+            conversation_id=ConversationId(self.address.conversation_id),
+            turn_id=TurnId(got.turn),
+            text=said,
+            history=history,
+            language=got.language,
+            release=got.release,
+            attempt=got.attempt + 1,
+        )
+
+    async def _finish(
+        self,
+        begun: Begun,
+        parts: Sequence[Part],
+        *,
+        state: str,
+        outcome: str,
+        language: str,
+        trace: Json,
+        before: Sequence[Statement] = (),
+    ) -> Done:
+        rows = [
+            {"index": index, "id": new_uuid(), "author": author, "kind": kind, "parts": [part]}
+            for index, (author, kind, part) in enumerate(parts)
+        ]
+        values = self._values(begun) | {
+            "count": len(rows),
+            "rows": Jsonb(rows),
+            "channel": begun.channel,
+            "state": state,
+            "outcome": outcome,
+            "language": language,
+            "trace": Jsonb(trace),
+        }
+        for statement in before:
+            values |= statement.values
+        statements = (LOCK, *(statement.sql for statement in before), FINISH) if before else (FINISH,)
+        found = await self.tenancy.trip(self.address.tenant_id, *statements, values=values)
+        if not found.rows:
+            # Lost, or stored by an earlier try whose answer did not come through.
+            found = await self.tenancy.trip(self.address.tenant_id, FINISHED, values=values)
+        if not found.rows:
+            raise OwnershipLost()
+        stored = [Stored(Row.of(row), row.control_version) for row in found.rows]
+        return Done(stored, more=found.rows[0].more)
+
+    def _values(self, begun: Begun) -> dict[str, Any]:
+        return self.address.keys() | begun.fence.values() | {"turn": begun.turn.turn_id}
+
+
+def _partial(shown: str) -> list[Part]:
+    return [("agent", "partial", {"type": "text", "text": shown})] if shown else []
+
+
+def _words(parts: Sequence[Json]) -> str:
+    return "\n".join(part["text"] for part in parts if part["type"] == "text")
+
+
+_HELD: Final = text(
+    "select 1 from activations where tenant_id = :tenant and conversation_id = :conversation"
+    " and mode = 'agent' and host_id = :host and incarnation = :incarnation and epoch = :epoch"
+    " for no key update"
+)

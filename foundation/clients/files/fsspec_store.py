@@ -1,0 +1,69 @@
+"""Files in a folder on this machine, or in any store that fsspec knows (`s3://bucket/folder`)."""
+
+import asyncio
+import re
+from uuid import uuid4
+
+import fsspec
+
+from foundation.errors import InvalidInput, NotFound
+from foundation.ids import TenantId
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+class FsspecStore:
+    """A `FileStore` under `root`, one folder per tenant. A file is there as a whole or not at all."""
+
+    def __init__(self, root: str) -> None:
+        self._files, path = fsspec.core.url_to_fs(root, auto_mkdir=True)
+        self._root = str(path).rstrip("/")
+
+    async def write(self, tenant_id: TenantId, key: str, content: bytes) -> None:
+        """Write or replace a file.
+
+        Raises:
+            InvalidInput: the key could leave the tenant's folder.
+        """
+        await asyncio.to_thread(self._write, self._path(tenant_id, key), content)
+
+    async def read(self, tenant_id: TenantId, key: str) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            NotFound: there is no such file.
+            InvalidInput: the key could leave the tenant's folder.
+        """
+        try:
+            content: bytes = await asyncio.to_thread(self._files.cat_file, self._path(tenant_id, key))
+        except FileNotFoundError:
+            raise NotFound from None
+        return content
+
+    async def delete(self, tenant_id: TenantId, key: str) -> None:
+        """Delete a file; one that is not there is no error.
+
+        Raises:
+            InvalidInput: the key could leave the tenant's folder.
+        """
+        try:
+            await asyncio.to_thread(self._files.rm_file, self._path(tenant_id, key))
+        except FileNotFoundError:
+            return
+
+    def _write(self, path: str, content: bytes) -> None:
+        # Beside the target, so that the move is one step of the file system.
+        draft = f"{path}.{uuid4().hex}.part"
+        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        try:
+            self._files.pipe_file(draft, content)
+            self._files.mv(draft, path)
+        except BaseException:
+            if self._files.exists(draft):
+                self._files.rm_file(draft)
+            raise
+
+    def _path(self, tenant_id: TenantId, key: str) -> str:
+        if not _KEY.fullmatch(key):
+            raise InvalidInput(field="key")
+        return f"{self._root}/{tenant_id.hex}/{key}"

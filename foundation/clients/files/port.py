@@ -1,0 +1,15 @@
+"""What the rest of Replik needs of a file store."""
+
+from typing import Protocol
+
+from foundation.ids import TenantId
+
+
+class FileStore(Protocol):
+    """Keeps tenants' files under keys; a key never leaves its tenant's folder."""
+
+    async def write(self, tenant_id: TenantId, key: str, content: bytes) -> None: ...
+
+    async def read(self, tenant_id: TenantId, key: str) -> bytes: ...
+
+    async def delete(self, tenant_id: TenantId, key: str) -> None: ...

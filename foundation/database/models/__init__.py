@@ -1,0 +1,41 @@
+"""The tables as SQLAlchemy models. The migrations are the truth; a test holds the two together."""
+
+from foundation.database.models.base import Base
+from foundation.database.models.conversations import (
+    Activation,
+    Conversation,
+    Host,
+    Message,
+    Trace,
+    TurnRow,
+)
+from foundation.database.models.knowledge import (
+    Embedding,
+    PassageRow,
+    Source,
+    SourceVersion,
+    VectorCollection,
+)
+from foundation.database.models.procedures import Action, Checkpoint
+from foundation.database.models.tenants import ApiKey, AuditRow, Release, Tenant
+
+__all__ = [
+    "Action",
+    "Activation",
+    "ApiKey",
+    "AuditRow",
+    "Base",
+    "Checkpoint",
+    "Conversation",
+    "Embedding",
+    "Host",
+    "Message",
+    "PassageRow",
+    "Release",
+    "Source",
+    "SourceVersion",
+    "Tenant",
+    "Trace",
+    "TurnRow",
+    "VectorCollection",
+]

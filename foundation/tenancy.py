@@ -1,0 +1,90 @@
+"""The only door to a tenant's rows: sessions and trips that the database itself confines to one tenant."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
+
+from foundation.database.trips import Taken, Trips, Values
+from foundation.ids import KeyId, TenantId
+
+_TRIPS = 10
+"""Connections for trips: each is used for a millisecond."""
+
+
+class TenantSession(AsyncSession):
+    """An `AsyncSession` whose every transaction is confined to one tenant by row-level security."""
+
+
+@event.listens_for(Session, "after_begin")
+def _confine(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    # Here, and not when the session opens, so that every later transaction of it is confined too.
+    tenant_id = session.info.get("tenant_id")
+    if tenant_id is not None:
+        connection.execute(
+            text("select set_config('app.tenant_id', :tenant, true)"), {"tenant": str(tenant_id)}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """Whose key it is, and what it may do."""
+
+    tenant_id: TenantId
+    key_id: KeyId
+    kind: str
+    allowed_origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """Opens tenant sessions, and answers the few questions that come before a tenant is known."""
+
+    engine: AsyncEngine
+    _trips: Trips = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        url = self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        object.__setattr__(self, "_trips", Trips(url, size=_TRIPS))
+
+    @asynccontextmanager
+    async def session(self, tenant_id: TenantId) -> AsyncIterator[TenantSession]:
+        """Yield a session in one transaction; committed when the block ends, rolled back when it raises."""
+        async with (
+            TenantSession(self.engine, expire_on_commit=False, info={"tenant_id": tenant_id}) as session,
+            session.begin(),
+        ):
+            yield session
+
+    async def trip(
+        self, tenant_id: TenantId, *statements: str, values: Values, lightly: bool = False
+    ) -> Taken:
+        """Run repeatable statements in one transaction and one round trip: see `Trips.take`."""
+        return await self._trips.take(tenant_id, *statements, values=values, lightly=lightly)
+
+    async def owner_of_key(self, key: str) -> KeyOwner | None:
+        """Return whose API key this is; None for unknown and revoked keys."""
+        found = await self._trips.ask("select * from tenant_of_key(%(hash)s)", {"hash": hash_key(key)})
+        if not found:
+            return None
+        [row] = found
+        return KeyOwner(TenantId(row.tenant_id), KeyId(row.key_id), row.kind, tuple(row.allowed_origins))
+
+    async def tenant_of_slug(self, slug: str) -> TenantId | None:
+        """Return the tenant with this short name, if there is one."""
+        [row] = await self._trips.ask("select tenant_of_slug(%(slug)s) as id", {"slug": slug})
+        return None if row.id is None else TenantId(row.id)
+
+    async def close(self) -> None:
+        """Let go of all connections, the engine's too."""
+        await self._trips.close()
+        await self.engine.dispose()
+
+
+def hash_key(key: str) -> bytes:
+    """Return the SHA-256 of an API key. Keys are long and random, so a slow hash would add nothing."""
+    return sha256(key.encode()).digest()

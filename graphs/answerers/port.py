@@ -1,0 +1,31 @@
+"""What the generate node needs of an answerer."""
+
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from foundation.turns import Language, Utterance, Value
+from graphs.passages import Passage
+
+
+class Question(Value):
+    """What to answer, and from what. Passage `i` (from 0) is cited as `[i + 1]`."""
+
+    text: str
+    language: Language
+    passages: tuple[Passage, ...]
+    history: tuple[Utterance, ...] = ()
+
+
+class Answerer(Protocol):
+    @property
+    def name(self) -> str:
+        """The model's name, or `extractive`."""
+        ...
+
+    def answer(self, question: Question) -> AsyncGenerator[str, None]:
+        """Yield pieces of the answer's text, any size, with `[n]` after what passage n supports.
+
+        Raises:
+            ModelFailed: the model did not answer, or broke off.
+        """
+        ...

@@ -1,0 +1,183 @@
+"""A graph config: which nodes a turn passes, with which options, in which order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
+
+import graphs.nodes  # noqa: F401 # registers the nodes that configs name
+from foundation.errors import InvalidInput
+from foundation.turns import Language, Value
+from graphs import registry
+from graphs.places import Problem, place, read_yaml
+from graphs.policies.options import Policies
+
+START: Final = "start"
+END: Final = "end"
+SHARED: Final = ("threshold", "policies")
+"""Top-level fields that a node's options take over unless the node sets its own."""
+DEFAULT_PATH: Final = Path(__file__).resolve().parents[1] / "configs" / "graphs" / "support.yaml"
+
+Fault = tuple[tuple[str | int, ...], str, str]
+"""Where, what is wrong, and the remedy."""
+
+
+class ConfigInvalid(InvalidInput):
+    """The graph config is not valid."""
+
+    code = "graph_config_invalid"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(problems="\n".join(map(str, problems)))
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+class NodeConfig(Value):
+    """A node of the graph: a registered one (`use`), with its options."""
+
+    use: str
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class EdgeConfig(Value):
+    """Where to go after a node: always `to`, or by its route (`when`). `start` and `end` are reserved."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    source: str = Field(alias="from")
+    to: str | None = None
+    when: dict[str, str] = Field(default_factory=dict)
+
+
+class Models(Value):
+    """What the answerer is made with; the room that makes it reads this."""
+
+    answerer: Literal["default", "extractive", "model"] = "default"
+    max_tokens: int = Field(default=700, gt=0)
+    prompt: str = "answer"
+
+
+class GraphConfig(Value):
+    """One version of a graph."""
+
+    name: str = Field(min_length=1)
+    version: int = Field(ge=1)
+    language: Language = "sv"
+    """What to answer in while neither the text nor the conversation tells."""
+    threshold: float = Field(default=0.7, ge=0, le=1)
+    """The confidence below which the agent says that it does not know."""
+    double_texting: Literal["enqueue", "merge", "interrupt", "reject"] = "enqueue"
+    policies: Policies = Policies()
+    models: Models = Models()
+    nodes: dict[str, NodeConfig] = Field(min_length=1)
+    edges: tuple[EdgeConfig, ...] = Field(min_length=1)
+
+
+def load_config(path: Path = DEFAULT_PATH) -> GraphConfig:
+    """Read a graph config.
+
+    Raises:
+        ConfigInvalid: with file, line, field and remedy of each problem.
+    """
+    data, root = read_yaml(path.read_text(encoding="utf-8"), path.name, error=ConfigInvalid)
+    try:
+        config = GraphConfig.model_validate(data)
+    except ValidationError as error:
+        found = list(_from_pydantic(error))
+    else:
+        found = list(faults(config))
+        if not found:
+            return config
+    raise ConfigInvalid(
+        tuple(Problem(path.name, *place(root, where), what, remedy) for where, what, remedy in found)
+    )
+
+
+def options_of(config: GraphConfig, name: str) -> Value:
+    """Return a node's validated options, with the top level's `threshold` and `policies` where it takes them.
+
+    Raises:
+        ValidationError: they are not valid.
+        KeyError: the node is not registered.
+    """
+    chosen = config.nodes[name]
+    known = registry.registered(chosen.use)
+    if known is None:
+        raise KeyError(chosen.use)
+    shared = {field: getattr(config, field) for field in SHARED if field in known.options.model_fields}
+    return known.options.model_validate({**shared, **chosen.options})
+
+
+def faults(config: GraphConfig) -> Iterator[Fault]:
+    """Yield what a well-formed config still has wrong: unknown nodes and options, edges that lead nowhere."""
+    for name, chosen in config.nodes.items():
+        if registry.registered(chosen.use) is None:
+            remedy = f"use one of {', '.join(registry.names())}"
+            yield ("nodes", name, "use"), f"there is no node {chosen.use!r}", remedy
+            continue
+        try:
+            options_of(config, name)
+        except ValidationError as error:
+            yield from _from_pydantic(error, ("nodes", name, "options"))
+    yield from _edge_faults(config)
+
+
+def _edge_faults(config: GraphConfig) -> Iterator[Fault]:
+    sources = [edge.source for edge in config.edges]
+    for name in (START, *config.nodes):
+        if sources.count(name) != 1:
+            what = f"{name!r} has {sources.count(name)} edges"
+            yield ("edges",), what, f"write exactly one edge `from: {name}`"
+    for at, edge in enumerate(config.edges):
+        if edge.source not in (START, *config.nodes):
+            yield (
+                ("edges", at, "from"),
+                f"there is no node {edge.source!r}",
+                "name a node of `nodes`, or start",
+            )
+            continue
+        if (edge.to is None) == (not edge.when):
+            yield ("edges", at), "an edge has either `to` or `when`", "keep one of the two"
+            continue
+        for key, target in [("to", edge.to)] if edge.to is not None else edge.when.items():
+            if target not in (END, *config.nodes):
+                where = ("edges", at, "to") if edge.to is not None else ("edges", at, "when", key)
+                yield where, f"there is no node {target!r}", "name a node of `nodes`, or end"
+        yield from _route_faults(config, at, edge)
+
+
+def _route_faults(config: GraphConfig, at: int, edge: EdgeConfig) -> Iterator[Fault]:
+    chosen = config.nodes.get(edge.source)
+    known = registry.registered(chosen.use) if chosen else None
+    if not edge.when or (chosen and known is None):
+        return
+    routes = known.routes if known else ()
+    for route in edge.when:
+        if route not in routes:
+            what = f"{edge.source!r} never takes the route {route!r}"
+            yield ("edges", at, "when", route), what, f"its routes are {', '.join(routes) or 'none'}"
+    for route in routes:
+        if route not in edge.when:
+            what = f"the route {route!r} of {edge.source!r} leads nowhere"
+            yield ("edges", at, "when"), what, f"add `{route}: <node>`"
+
+
+def _from_pydantic(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> Iterator[Fault]:
+    for detail in error.errors(include_url=False, include_input=False):
+        yield (*prefix, *detail["loc"]), detail["msg"], _remedy(detail["type"], detail.get("ctx", {}))
+
+
+def _remedy(kind: str, context: dict[str, Any]) -> str:
+    match kind:
+        case "missing":
+            return "add it"
+        case "extra_forbidden":
+            return "remove it, or correct its spelling"
+        case "literal_error":
+            return f"write {context.get('expected', 'an allowed value')}"
+        case _:
+            return "correct the value"

@@ -1,0 +1,157 @@
+"""The release gate: nothing a model wrote reaches a customer unless it passed here, unit by unit."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from foundation.turns import Citation, Cited, Delta, Language
+from graphs.facts import CITATION
+from graphs.grounding import Grounding
+from graphs.passages import Passage
+from graphs.policies import pii
+from graphs.policies.port import Decision
+from graphs.units import Splitter, Unit
+
+_PLACEHOLDER: Final = "[{} "
+_LAST: Final = re.compile(r"[.!?…:]*[\"'”’»)*_]*\Z")
+"""The end of a sentence, which its citation stands before."""
+
+
+class Gate:
+    """Takes an answer's pieces and gives back what may be shown, in order.
+
+    Citations are numbered as they first appear in what is shown. All deltas joined are the answer's text.
+    """
+
+    def __init__(self, passages: Sequence[Passage], *, customer: str, language: Language) -> None:
+        self._passages = tuple(passages)
+        self._language: Language = language
+        self._grounding = Grounding(passages, customer=customer, language=language)
+        self._splitter = Splitter()
+        self._before = ""
+        self._separator = ""
+        self._waiting: list[tuple[str, Unit]] = []
+        self._numbers: dict[int, int] = {}
+        self._released: list[str] = []
+        self._supported = False
+        self._gap = False
+        """Whether something was withheld since the last supported unit."""
+        self.withheld = 0
+        self.citations: list[Citation] = []
+        self.decisions: list[Decision] = []
+
+    @property
+    def text(self) -> str:
+        """What was released so far."""
+        return "".join(self._released)
+
+    def feed(self, piece: str) -> list[Delta | Cited]:
+        """Add a piece of the answer; return what it releases."""
+        return [event for unit in self._splitter.feed(piece) for event in self._judge(unit)]
+
+    def close(self) -> list[Delta | Cited]:
+        """The answer is complete: return what is left to release. Openers that still wait are dropped."""
+        events = [event for unit in self._splitter.close() for event in self._judge(unit)]
+        self.withheld += len(self._waiting)
+        self._waiting.clear()
+        return events
+
+    def _judge(self, unit: Unit) -> list[Delta | Cited]:
+        self._separator = max(self._separator, unit.lead, key=_breaks)
+        before, self._before = self._before, unit.text
+        judgement = self._grounding.judge(unit)
+        if unit.too_long or judgement.verdict == "unsupported":
+            reason = "length" if unit.too_long else judgement.reason
+            return self._withhold(Decision(action="block", rule="grounding", reason=reason))
+        decision = self._personal(unit, before, judgement.passages)
+        if decision.action != "allow":
+            return self._withhold(decision)
+        if judgement.verdict == "neutral" and not (self._supported and not _leads_in(unit)):
+            self._waiting.append((self._take_separator(), unit))
+            self._gap = self._gap and not _leads_in(unit)
+            return []
+        if judgement.verdict == "neutral":
+            return self._release(self._take_separator(), unit, ())
+        events: list[Delta | Cited] = []
+        separator = self._take_separator()
+        if self._gap and unit.kind != "item":
+            self._drop_lead_ins()
+        self._gap = False
+        for lead, waiting in self._waiting:
+            events += self._release(lead, waiting, ())
+        self._waiting.clear()
+        self._supported = True
+        return events + self._release(separator, unit, judgement.passages)
+
+    def _personal(self, unit: Unit, before: str, indices: Sequence[int]) -> Decision:
+        if any(_PLACEHOLDER.format(kind) in unit.text for kind in pii.KINDS):
+            return Decision(action="block", rule="pii", reason="placeholder")
+        return pii.outbound(
+            CITATION.sub("", unit.text),
+            before=before,
+            allowed=self._grounding.allowed(indices),
+            language=self._language,
+        )
+
+    def _withhold(self, decision: Decision) -> list[Delta | Cited]:
+        self.withheld += 1
+        self.decisions.append(decision)
+        self._gap = True
+        return []
+
+    def _drop_lead_ins(self) -> None:
+        """Drop a lead-in whose own sentence or list was withheld: it would lead into something else."""
+        while self._waiting and _leads_in(self._waiting[-1][1]):
+            self._waiting.pop()
+            self.withheld += 1
+
+    def _take_separator(self) -> str:
+        separator, self._separator = self._separator, ""
+        return separator
+
+    def _release(self, lead: str, unit: Unit, indices: tuple[int, ...]) -> list[Delta | Cited]:
+        fresh = [index for index in indices if index not in self._numbers]
+        for index in fresh:
+            self._numbers[index] = len(self._numbers) + 1
+            self.citations.append(self._citation(index, unit))
+        text = (lead if self._released else "") + self._renumbered(unit.text, indices)
+        self._released.append(text)
+        cited = [Cited(citation=self.citations[self._numbers[index] - 1]) for index in fresh]
+        return [*cited, Delta(text=text)]
+
+    def _renumbered(self, text: str, indices: tuple[int, ...]) -> str:
+        """Write the citations with the released text's numbers; one the model left out goes to the end."""
+        plain = CITATION.sub("", text)
+        if not indices:
+            return plain
+        if plain == text:
+            marks = "".join(f"[{self._numbers[index]}]" for index in indices)
+            if "\n" in text:  # a table or a fence, which nothing may be written into
+                return f"{text}\n\n{marks}"
+            return _LAST.sub(lambda match: f" {marks}{match[0]}", text, count=1)
+        return CITATION.sub(lambda match: self._mark(match[1], indices), text)
+
+    def _mark(self, numbers: str, indices: tuple[int, ...]) -> str:
+        kept = [int(number) - 1 for number in numbers.split(",") if int(number) - 1 in indices]
+        return " " + "".join(f"[{self._numbers[index]}]" for index in kept) if kept else ""
+
+    def _citation(self, index: int, unit: Unit) -> Citation:
+        passage = self._passages[index]
+        return Citation(
+            number=self._numbers[index],
+            passage_id=passage.passage_id,
+            source_id=passage.source_id,
+            title=passage.title,
+            heading=passage.heading,
+            page=passage.page,
+            quote=self._grounding.quote(index, CITATION.sub("", unit.text)),
+            language=passage.language,
+        )
+
+
+def _breaks(lead: str) -> tuple[int, int]:
+    return lead.count("\n"), len(lead)
+
+
+def _leads_in(unit: Unit) -> bool:
+    return unit.kind == "heading" or unit.text.rstrip("*_ ").endswith(":")

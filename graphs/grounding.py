@@ -1,0 +1,217 @@
+"""Is a unit of an answer supported by what it cites?
+
+A simple judgement, in this order:
+
+1. `[n]` must point at a passage; others are taken out.
+2. Every fact (number, date, link, contact, "free") must stand in a cited passage. What the customer said may
+   be repeated, but supports nothing; an amount with a unit (500 kr, 60 days) may not: it confirms a hope.
+3. At least 60 % of the unit's content words and facts must stand in the cited passage, and the sentence there
+   that is closest to it may not say the opposite (one is negated, the other not).
+4. A unit without a citation must pass the same with one passage and 75 % of its words; it is then cited.
+5. Words cannot be compared across languages. There the citation must be the model's own, and only facts are
+   checked: a paraphrase without a number that mistranslates its passage passes.
+6. Courtesies, questions back and lead-ins ("Here is how:") claim nothing; they wait for something supported.
+"""
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from foundation.turns import Language
+from graphs.facts import CITATION, Fact, facts
+from graphs.numbers import UNIT_NAMES
+from graphs.passages import Passage
+from graphs.units import Unit, units
+from graphs.words import content, negated, stem
+
+CITED_SHARE: Final = 0.6
+UNCITED_SHARE: Final = 0.75
+_ALIKE: Final = 0.5
+_QUOTE: Final = 300
+
+_CONTACT: Final = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
+_UNIT_STEMS: Final = frozenset(map(stem, UNIT_NAMES))
+_YES_NO: Final = re.compile(r"^\W*(?:ja|nej|yes|no|nei|kyllä|ei)\b[,.!]", re.IGNORECASE)
+_COURTESIES: Final = content(
+    "mejla maila ring ringa skriv besök läs email mail call phone visit read write hej tack fråga "
+    "frågan frågor hjälpa hjälper hjälp gärna hoppas välkommen svar svaret information enligt följande "
+    "steg stegen kontakta vänligen kort sammanfattning självklart absolut såklart undrar berätta mer "
+    "hör höra fler ytterligare lycka ledsen tyvärr förstår hello hi thanks thank question questions "
+    "help happy glad hope welcome answer information according following steps please let know sure "
+    "certainly absolutely course great sorry unfortunately understand summary here's further feel free "
+    "more ask reach hei takk spørsmål hjelpe hjelper gjerne håper velkommen svar informasjon ifølge "
+    "følgende trinn dessverre tak spørgsmål hjælpe hjælper velkommen oplysninger ifølge følgende "
+    "desværre selvfølgelig hei moi kiitos kysymys kysymyksiä auttaa autan mielelläni toivottavasti "
+    "tervetuloa vastaus seuraavat vaiheet valitettavasti tietysti lisää engelska engelske svenska "
+    "svenske norska norske danska danske finska finske english swedish norwegian danish finnish "
+    "ruotsinkielisistä englanninkielisistä norjankielisistä tanskankielisistä suomenkielisistä "
+    "tiedoistamme"
+)
+
+Verdict = Literal["supported", "neutral", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What grounding says of a unit; `passages` are the indices (from 0) it may cite."""
+
+    verdict: Verdict
+    passages: tuple[int, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A text taken apart."""
+
+    text: str
+    words: frozenset[str]
+    facts: frozenset[Fact]
+    negated: bool
+
+
+class Grounding:
+    """Judges the units of one answer against its passages and the customer's words."""
+
+    def __init__(self, passages: Sequence[Passage], *, customer: str, language: Language) -> None:
+        self._language: Language = language
+        self._passages = tuple(passages)
+        self._customer = _read(customer, language)
+        self._sentences = [
+            [_read_passage(each, passage.language, language) for each in _statements(passage.text)]
+            for passage in passages
+        ]
+        self._whole = [
+            _joined(
+                [_read_passage(f"{passage.title}. {passage.heading}", passage.language, language), *sentences]
+            )
+            for passage, sentences in zip(passages, self._sentences, strict=True)
+        ]
+
+    def judge(self, unit: Unit) -> Judgement:
+        """Return whether the unit is supported, and by which passages."""
+        plain = _read(CITATION.sub("", unit.text), self._language)
+        cited = self._cited(unit.text)
+        if cited:
+            return self._check(plain, cited)
+        return Judgement("neutral") if self._claims_nothing(unit, plain) else self._attribute(plain)
+
+    def allowed(self, indices: Sequence[int]) -> frozenset[str]:
+        """Return the contacts and account numbers that stand in these passages, in canonical form."""
+        return frozenset(
+            reading
+            for index in indices
+            for fact in self._whole[index].facts
+            if fact.kind == "contact"
+            for reading in fact.readings
+        )
+
+    def quote(self, index: int, text: str) -> str:
+        """Return the sentence of a passage that supports a text best, at most 300 characters."""
+        plain = _read(text, self._language)
+
+        def likeness(sentence: _Read) -> float:
+            shared = sum(fact.stands_in(sentence.facts) for fact in plain.facts)
+            return _share(plain.words, sentence.words) + shared
+
+        best = max(self._sentences[index], key=likeness).text if self._sentences[index] else ""
+        return best if len(best) <= _QUOTE else best[: _QUOTE - 1].rstrip() + "…"
+
+    def _cited(self, text: str) -> tuple[int, ...]:
+        numbers = (int(number) for match in CITATION.finditer(text) for number in match[1].split(","))
+        return tuple(dict.fromkeys(n - 1 for n in numbers if 1 <= n <= len(self._passages)))
+
+    def _claims_nothing(self, unit: Unit, plain: _Read) -> bool:
+        if any(not self._is_echo(fact) for fact in plain.facts):
+            return False
+        if plain.words <= _COURTESIES:
+            return True
+        leads_in = unit.text.rstrip("*_ ").endswith((":", "?")) or unit.kind == "heading"
+        known = self._customer.words.union(*(whole.words for whole in self._whole))
+        return leads_in and plain.words <= _COURTESIES | known
+
+    def _is_foreign(self, index: int) -> bool:
+        return self._passages[index].language != self._language
+
+    def _is_echo(self, fact: Fact) -> bool:
+        promises = fact.kind == "free" or (fact.kind == "number" and fact.unit != "")
+        return not promises and fact.stands_in(self._customer.facts)
+
+    def _check(self, plain: _Read, cited: tuple[int, ...]) -> Judgement:
+        """Judge a unit against the passages it cites."""
+        known = frozenset[Fact]().union(*(self._whole[index].facts for index in cited))
+        words = frozenset[str]().union(*(self._whole[index].words for index in cited))
+        if not all(fact.stands_in(known) or self._is_echo(fact) for fact in plain.facts):
+            return Judgement("unsupported", reason="fact")
+        if _support(plain, words, known) < CITED_SHARE:
+            foreign = any(map(self._is_foreign, cited))
+            return Judgement("supported", cited) if foreign else Judgement("unsupported", reason="words")
+        if any(self._contradicts(index, plain) for index in cited if not self._is_foreign(index)):
+            return Judgement("unsupported", reason="negation")
+        return Judgement("supported", cited)
+
+    def _attribute(self, plain: _Read) -> Judgement:
+        """Find the one passage that supports a unit which cites none."""
+        shares = [_support(plain, whole.words, whole.facts) for whole in self._whole]
+        for index in sorted(range(len(shares)), key=lambda index: -shares[index]):
+            if shares[index] < UNCITED_SHARE:
+                break
+            if self._check(plain, (index,)).verdict == "supported":
+                return Judgement("supported", (index,))
+        return Judgement("unsupported", reason="citation")
+
+    def _contradicts(self, index: int, plain: _Read) -> bool:
+        """Say whether the sentence closest to a unit says its opposite."""
+        same, opposite = 0.0, 0.0
+        for sentence in self._sentences[index]:
+            alike = _share(sentence.words, plain.words)
+            if sentence.negated == plain.negated:
+                same = max(same, alike)
+            else:
+                opposite = max(opposite, alike)
+        return opposite >= _ALIKE and opposite > same
+
+
+def _read(text: str, *languages: Language) -> _Read:
+    found = frozenset[Fact]().union(*(facts(text, language) for language in dict.fromkeys(languages)))
+    # Contacts and units of measure are judged as facts.
+    meaning = content(_CONTACT.sub(" ", text)) - _UNIT_STEMS
+    return _Read(text, meaning, found, negated(_YES_NO.sub("", text), *languages))
+
+
+_read_passage = functools.lru_cache(maxsize=4096)(_read)
+"""The same passages are found again and again; what customers write is not kept."""
+
+
+def _statements(text: str) -> list[str]:
+    """Return a passage's units, of a table its rows: each says something of its own."""
+    return [
+        line
+        for unit in units(text)
+        for line in (unit.text.split("\n") if unit.kind == "table" else [unit.text])
+        if any(map(str.isalnum, line))
+    ]
+
+
+def _joined(parts: Sequence[_Read]) -> _Read:
+    return _Read(
+        text="",
+        words=frozenset[str]().union(*(part.words for part in parts)),
+        facts=frozenset[Fact]().union(*(part.facts for part in parts)),
+        negated=False,
+    )
+
+
+def _support(plain: _Read, words: frozenset[str], known: frozenset[Fact]) -> float:
+    """Return which part of a unit's words and facts is among others; courtesies and echoes do not count."""
+    meaning = plain.words - _COURTESIES
+    found = sum(fact.stands_in(known) for fact in plain.facts)
+    total = len(meaning) + found
+    return (len(meaning & words) + found) / total if total else 0.0
+
+
+def _share(words: frozenset[str], among: frozenset[str]) -> float:
+    """Return which part of some words is among others, 0..1."""
+    return len(words & among) / len(words) if words else 0.0

@@ -1,0 +1,5 @@
+"""The nodes graph configs can name, one per file; importing this registers them."""
+
+from graphs.nodes import confidence, generate, policy, post_policy, retrieve, smalltalk, unknown
+
+__all__ = ["confidence", "generate", "policy", "post_policy", "retrieve", "smalltalk", "unknown"]

@@ -1,0 +1,28 @@
+"""Judges whether the passages answer the question."""
+
+from typing import cast
+
+from langgraph.runtime import Runtime
+from pydantic import Field
+
+from foundation.turns import Language, Value
+from graphs.passages import Passage
+from graphs.ports import Ports
+from graphs.registry import node
+from graphs.state import TurnState
+
+
+class ConfidenceOptions(Value):
+    threshold: float = Field(ge=0, le=1)
+
+
+@node("confidence", options=ConfidenceOptions, routes=("confident", "unsure"))
+async def confidence(state: TurnState, runtime: Runtime[Ports], options: ConfidenceOptions) -> TurnState:
+    """Score the question against its passages and compare with the threshold."""
+    passages = tuple(Passage.model_validate(passage) for passage in state["passages"])
+    scored = runtime.context.confidence(state["query"], cast("Language", state["language"]), passages)
+    return {
+        "confidence": min(1.0, max(0.0, float(scored.value))),
+        "confidence_parts": {name: float(part) for name, part in scored.parts.items()},
+        "route": "confident" if scored.value >= options.threshold else "unsure",
+    }

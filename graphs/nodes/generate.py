@@ -1,0 +1,48 @@
+"""Lets the answerer write, through the release gate."""
+
+from contextlib import aclosing
+from typing import cast
+
+from langgraph.runtime import Runtime
+
+from foundation.errors import ModelFailed
+from foundation.turns import Language, Status, Utterance
+from graphs.answerers.port import Question
+from graphs.gate import Gate
+from graphs.passages import Passage
+from graphs.ports import Ports
+from graphs.registry import NoOptions, node
+from graphs.state import TurnState
+
+
+@node("generate", options=NoOptions, routes=("written", "failed"))
+async def generate(state: TurnState, runtime: Runtime[Ports], _options: NoOptions) -> TurnState:
+    """Stream the answer's released units. When the model fails, what was shown stays and the turn fails."""
+    runtime.stream_writer(Status(stage="writing"))
+    question = Question(
+        text=state["query"],
+        language=cast("Language", state["language"]),
+        passages=tuple(Passage.model_validate(passage) for passage in state["passages"]),
+        history=tuple(Utterance.model_validate(said) for said in state["history"]),
+    )
+    gate = Gate(question.passages, customer=question.text, language=question.language)
+    failure = ""
+    try:
+        # Closing the generator ends the provider's request also when this node is cancelled.
+        async with aclosing(runtime.context.answerer.answer(question)) as pieces:
+            async for piece in pieces:
+                for event in gate.feed(piece):
+                    runtime.stream_writer(event)
+        for event in gate.close():
+            runtime.stream_writer(event)
+    except ModelFailed as error:
+        failure = error.code
+    return {
+        "answer": gate.text,
+        "citations": [citation.model_dump(mode="json") for citation in gate.citations],
+        "withheld": gate.withheld,
+        "policies": [decision.model_dump(mode="json") for decision in gate.decisions],
+        "answerer": runtime.context.answerer.name,
+        "failure": failure,
+        "route": "failed" if failure else "written",
+    }

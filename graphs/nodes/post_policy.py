@@ -1,0 +1,30 @@
+"""What holds for the whole answer. It was streamed already, so a rule here may only add."""
+
+from typing import cast
+
+from langgraph.runtime import Runtime
+from pydantic import Field
+
+from foundation.turns import Delta, Language, Value
+from graphs.ports import Ports
+from graphs.registry import node
+from graphs.state import TurnState
+
+
+class PostPolicyOptions(Value):
+    disclaimer: dict[Language, str] = Field(default_factory=dict)
+    """Added below each answer, by language; none where a language is missing."""
+
+
+@node("post-policy", options=PostPolicyOptions, routes=("answered", "empty"))
+async def post_policy(state: TurnState, runtime: Runtime[Ports], options: PostPolicyOptions) -> TurnState:
+    """Close the answer; one of which nothing was released is none."""
+    if not state["answer"]:
+        return {"route": "empty"}
+    update: TurnState = {"outcome": "answered", "offer_person": False, "route": "answered"}
+    disclaimer = options.disclaimer.get(cast("Language", state["language"]))
+    if disclaimer:
+        addition = f"\n\n{disclaimer}"
+        runtime.stream_writer(Delta(text=addition))
+        update["answer"] = state["answer"] + addition
+    return update

@@ -1,0 +1,66 @@
+"""Finds passages; a follow-up is searched together with what the customer said before it."""
+
+import re
+from collections.abc import Sequence
+from typing import Final, cast
+from uuid import UUID
+
+from langgraph.runtime import Runtime
+from pydantic import Field
+
+from foundation.ids import TenantId
+from foundation.turns import Language, Status, Value
+from graphs.ports import Ports
+from graphs.registry import node
+from graphs.smalltalk import without_smalltalk
+from graphs.state import TurnState
+from graphs.words import content, words, words_of
+
+_CONTINUES: Final = words_of("och men eller samt and but or og mer entä mutta tai så then")
+_ASKS_ON: Final = re.compile(
+    r"(?:what|how) about\b|hur är det med\b|hur blir det med\b|vad gäller\b|hva med\b|hvad med\b|entä jos\b",
+    re.IGNORECASE,
+)
+_LONGEST_FOLLOW_UP: Final = 8
+
+
+class RetrieveOptions(Value):
+    limit: int = Field(default=8, gt=0, le=50)
+
+
+@node("retrieve", options=RetrieveOptions, routes=("found", "nothing"))
+async def retrieve(state: TurnState, runtime: Runtime[Ports], options: RetrieveOptions) -> TurnState:
+    """Search the tenant's knowledge."""
+    runtime.stream_writer(Status(stage="searching"))
+    query = search_query(state["text"], state["history"])
+    passages = await runtime.context.retriever.search(
+        TenantId(UUID(state["tenant_id"])),
+        query,
+        language=cast("Language", state["language"]),
+        limit=options.limit,
+    )
+    return {
+        "query": query,
+        "passages": [passage.model_dump(mode="json") for passage in passages],
+        "route": "found" if passages else "nothing",
+    }
+
+
+def search_query(text: str, history: Sequence[dict[str, str]]) -> str:
+    """Return what to search for: the text, after the customer's previous one if it leans on that.
+
+    Greetings and thanks around the question are left out; they would be compared with the passages too.
+    """
+    asked = without_smalltalk(text)
+    if not follows_up(asked):
+        return asked
+    before = next((said["text"] for said in reversed(history) if said["author"] == "customer"), "")
+    return f"{without_smalltalk(before)} {asked}".strip()
+
+
+def follows_up(text: str) -> bool:
+    """Say whether a question leans on the one before: "och till Norge?", "what about kids?", "how long?"."""
+    said = words(text)
+    if len(said) > _LONGEST_FOLLOW_UP:
+        return False
+    return bool(said and said[0] in _CONTINUES) or bool(_ASKS_ON.match(text)) or len(content(text)) <= 1

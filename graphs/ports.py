@@ -1,0 +1,41 @@
+"""What the nodes of a turn work with; handed to them as LangGraph's runtime context."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from foundation.clients.embedding.port import Embedder
+from foundation.turns import Language
+from graphs.answerers.port import Answerer
+from graphs.passages import Passage, Retriever
+from graphs.replies import Replies
+
+
+class Scored(Protocol):
+    """How likely the passages answer the question."""
+
+    @property
+    def value(self) -> float:
+        """0..1."""
+        ...
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """What it is made of, for the trace."""
+        ...
+
+
+class Confidence(Protocol):
+    def __call__(self, question: str, language: Language, passages: Sequence[Passage], /) -> Scored: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """One tenant's, or everyone's: nothing in here remembers a turn."""
+
+    retriever: Retriever
+    answerer: Answerer
+    confidence: Confidence
+    replies: Replies
+    embedder: Embedder | None = None
+    """For the denied meanings of the topic policy; without it only words count."""

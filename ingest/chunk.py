@@ -1,0 +1,213 @@
+"""Cut a document into passages along its structure.
+
+A passage never crosses a heading. Lists and tables are torn only when they are too long, and then between
+items and rows.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from foundation.turns import Language
+from ingest.extract.port import SEPARATOR, Block, Document
+
+TARGET = 200
+"""Tokens a passage aims at; several short blocks are put together up to here."""
+LIMIT = 280
+"""Tokens no passage exceeds. The count is an estimate that errs on the long side; the model sees 512."""
+_MAX_PREFIX = 80
+"""Tokens of title and headings in front of the embedded text."""
+_DETECTABLE = 60
+"""Characters from which a passage's own language can be told."""
+
+Detect = Callable[[str], Language | None]
+"""Returns the language of a text, None when it is not clear."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”»)]?\s+(?=[^a-zåäöæø\s])|\n")
+_LINK = re.compile(r"\[([^\]]+)\]\((?:https?://|mailto:)[^)\s]+\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage. `document.text[start:end]` is its source; `text` is that, after a torn table's header."""
+
+    ordinal: int
+    text: str
+    heading: str
+    """The headings above it, from the outermost in, joined by ` > `."""
+    page: int | None
+    start: int
+    end: int
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    text: str
+    start: int
+    end: int
+    page: int | None
+    leads: bool = False
+    """Introduces what follows (`You need:`) and should stand with it."""
+    whole: bool = True
+    """False for the parts of a torn block, which are passages of their own."""
+
+
+def tokens(text: str) -> int:
+    """Return about how many tokens the model makes of `text`; bytes, so that Greek or Thai weigh more."""
+    return int(len(text.encode()) / 3.6) + 1
+
+
+def chunk(document: Document, detect: Detect, fallback: Language) -> list[Chunk]:
+    """Return the document's passages in order; `fallback` is used where no language can be told."""
+    language = detect(document.text[:6000]) or fallback
+    chunks: list[Chunk] = []
+    for heading, blocks in _sections(document):
+        for piece in _packed([part for block in blocks for part in _pieces(block)]):
+            own = detect(piece.text) if len(piece.text) >= _DETECTABLE else None
+            chunks.append(
+                Chunk(len(chunks), piece.text, heading, piece.page, piece.start, piece.end, own or language)
+            )
+    return chunks
+
+
+def embedded_text(title: str, chunk: Chunk) -> str:
+    """Return what the model is to see: title and headings first, links without their targets."""
+    headings = [part for part in chunk.heading.split(" > ") if part and part != title]
+    prefix = " > ".join([title, *headings]) if title else " > ".join(headings)
+    while tokens(prefix) > _MAX_PREFIX:
+        prefix = prefix[: len(prefix) * 3 // 4].rstrip()
+    text = _LINK.sub(r"\1", chunk.text)
+    return f"{prefix}\n{text}" if prefix else text
+
+
+def _sections(document: Document) -> Iterator[tuple[str, list[Block]]]:
+    """Yield each run of blocks under the same headings; a heading with nothing under it is its own text."""
+    path: list[Block] = []
+    blocks: list[Block] = []
+    bare: list[Block] = []
+    for block in document.blocks:
+        if block.kind != "heading":
+            blocks.append(block)
+            bare = []
+            continue
+        if blocks:
+            yield _path(path), blocks
+            blocks = []
+        if bare and bare[-1].level >= block.level and bare[-1].text != document.title:
+            yield _path(path[:-1]), [bare[-1]]
+        path = [*(above for above in path if above.level < block.level), block]
+        bare = [block]
+    if blocks or bare:
+        yield (_path(path), blocks) if blocks else (_path(path[:-1]), bare)
+
+
+def _path(headings: Sequence[Block]) -> str:
+    return " > ".join(heading.text for heading in headings)
+
+
+def _packed(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
+    """Put neighbours together while they fit the target; an introduction moves to what it introduces."""
+    run: list[_Piece] = []
+    for piece in pieces:
+        size = sum(tokens(each.text) for each in run) + tokens(piece.text)
+        if run and (size > TARGET or not piece.whole or not run[-1].whole):
+            lead = run.pop() if run[-1].leads and tokens(run[-1].text) + tokens(piece.text) <= LIMIT else None
+            if run:
+                yield _merged(run)
+            run = [lead] if lead is not None else []
+        run.append(piece)
+    if run:
+        yield _merged(run)
+
+
+def _merged(run: Sequence[_Piece]) -> _Piece:
+    text = SEPARATOR.join(piece.text for piece in run)
+    return replace(run[0], text=text, end=run[-1].end, whole=all(piece.whole for piece in run))
+
+
+def _pieces(block: Block) -> Iterator[_Piece]:
+    if tokens(block.text) <= LIMIT - 40:
+        leads = block.kind == "paragraph" and block.text.endswith(":") and len(block.text) < 400
+        yield _Piece(block.text, block.start, block.end, block.page, leads=leads)
+    elif block.kind == "table":
+        yield from _torn_table(block)
+    elif block.kind in {"list", "code"}:
+        spans = _lines(block.text, 0)
+        yield from _grouped(
+            block, [part for span in spans for part in _within_limit(block.text, *span)], overlap=False
+        )
+    else:
+        yield from _grouped(block, list(_sentences(block.text)), overlap=True)
+
+
+def _torn_table(block: Block) -> Iterator[_Piece]:
+    header_end = block.text.find("\n", block.text.find("\n") + 1)
+    header = (
+        block.text[: header_end + 1]
+        if header_end > 0 and tokens(block.text[:header_end]) < LIMIT // 2
+        else ""
+    )
+    budget = LIMIT - 40 - tokens(header)
+    rows = [
+        part for span in _lines(block.text, len(header)) for part in _within_limit(block.text, *span, budget)
+    ]
+    for index, (start, end) in enumerate(_groups(block.text, rows, budget)):
+        begin = 0 if index == 0 else start
+        text = block.text[begin:end] if index == 0 else header + block.text[start:end]
+        yield _Piece(text, block.start + begin, block.start + end, block.page, whole=False)
+
+
+def _grouped(block: Block, spans: Sequence[tuple[int, int]], *, overlap: bool) -> Iterator[_Piece]:
+    before: tuple[int, int] | None = None
+    for start, end in _groups(block.text, spans, TARGET - 20):
+        begin = start
+        if overlap and before is not None:
+            last = max((span for span in spans if span[1] <= start), default=None)
+            # The sentence before helps to understand `it` and `this`; a long one costs more than it gives.
+            if last is not None and tokens(block.text[slice(*last)]) <= 40:
+                begin = last[0]
+        yield _Piece(block.text[begin:end], block.start + begin, block.start + end, block.page, whole=False)
+        before = start, end
+
+
+def _groups(text: str, spans: Sequence[tuple[int, int]], budget: int) -> Iterator[tuple[int, int]]:
+    start = end = -1
+    for span in spans:
+        if start >= 0 and tokens(text[start : span[1]]) > budget:
+            yield start, end
+            start = -1
+        start, end = (span[0] if start < 0 else start), span[1]
+    if start >= 0:
+        yield start, end
+
+
+def _lines(text: str, start: int) -> list[tuple[int, int]]:
+    spans = []
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        if text[start:end].strip():
+            spans.append((start, end))
+        start = end + 1
+    return spans
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for gap in _SENTENCE_END.finditer(text):
+        yield from _within_limit(text, start, gap.start())
+        start = gap.end()
+    yield from _within_limit(text, start, len(text))
+
+
+def _within_limit(text: str, start: int, end: int, budget: int = TARGET) -> Iterator[tuple[int, int]]:
+    """Yield the span, cut between words (or anywhere, if need be) while it is too long."""
+    while tokens(text[start:end]) > budget:
+        cut = start + max(len(text[start:end].encode()[: int(budget * 3.6)].decode(errors="ignore")) - 1, 1)
+        space = text.rfind(" ", start + 1, cut)
+        cut = space if space > start + (cut - start) // 2 else cut
+        yield start, cut
+        start = cut + (text[cut : cut + 1] == " ")
+    if text[start:end].strip():
+        yield start, end

@@ -1,0 +1,76 @@
+"""Why a document could not be read: stable codes, and sentences for the people who uploaded it."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A code that is stored and shown; never renamed, only added to."""
+
+    EMPTY = "empty"
+    NO_TEXT = "no_text"
+    PASSWORD = "password"  # noqa: S105 - the reason's name, not a secret
+    DAMAGED = "damaged"
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
+    TOO_DEMANDING = "too_demanding"
+    BAD_ADDRESS = "bad_address"
+    ADDRESS_REFUSED = "address_refused"
+    UNREACHABLE = "unreachable"
+    FILE_MISSING = "file_missing"
+    INTERNAL = "internal"
+
+
+_SENTENCES = {
+    Reason.EMPTY: ("Dokumentet är tomt.", "The document is empty."),
+    Reason.NO_TEXT: (
+        "Dokumentet innehåller ingen text. Är det inskannat, kör texttolkning (OCR) först.",
+        "The document contains no text. If it is scanned, run text recognition (OCR) first.",
+    ),
+    Reason.PASSWORD: (
+        "Dokumentet är skyddat med lösenord. Spara det utan lösenord och ladda upp det igen.",
+        "The document is protected by a password. Save it without one and upload it again.",
+    ),
+    Reason.DAMAGED: (
+        "Filen är skadad. Öppna den, spara den på nytt och ladda upp den igen.",
+        "The file is damaged. Open it, save it again and upload it once more.",
+    ),
+    Reason.UNSUPPORTED: (
+        "Filtypen stöds inte. Använd PDF, Word (.docx), webbsidor, Markdown eller ren text.",
+        "This file type is not supported. Use PDF, Word (.docx), web pages, Markdown or plain text.",
+    ),
+    Reason.TOO_LARGE: (
+        "Dokumentet är för stort. Dela upp det i mindre delar.",
+        "The document is too large. Split it into smaller parts.",
+    ),
+    Reason.TOO_DEMANDING: (
+        "Dokumentet tar för lång tid eller för mycket minne att läsa. Dela upp det i mindre delar.",
+        "The document takes too long or too much memory to read. Split it into smaller parts.",
+    ),
+    Reason.BAD_ADDRESS: (
+        "Adressen är ingen giltig webbadress (http eller https).",
+        "The address is not a valid web address (http or https).",
+    ),
+    Reason.ADDRESS_REFUSED: (
+        "Adressen leder till ett internt nät och hämtas därför inte.",
+        "The address leads to an internal network and is therefore not fetched.",
+    ),
+    Reason.UNREACHABLE: (
+        "Sidan kunde inte hämtas. Kontrollera adressen och försök igen.",
+        "The page could not be fetched. Check the address and try again.",
+    ),
+    Reason.FILE_MISSING: (
+        "Den uppladdade filen finns inte kvar. Ladda upp den igen.",
+        "The uploaded file is no longer there. Upload it again.",
+    ),
+    Reason.INTERNAL: (
+        "Något gick fel hos oss. Försök igen.",
+        "Something went wrong on our side. Try again.",
+    ),
+}
+
+
+def sentence(code: str, language: str) -> str:
+    """Return the sentence for a stored reason code, in Swedish for `sv`, else in English."""
+    reason = Reason(code) if code in set(Reason) else Reason.INTERNAL
+    swedish, english = _SENTENCES[reason]
+    return swedish if language == "sv" else english

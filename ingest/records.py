@@ -1,0 +1,226 @@
+"""The rows of ingestion: what each step reads and writes, each function inside its caller's transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from foundation.clients.embedding.port import Vectors
+from foundation.clients.vectors.port import Collection
+from foundation.database.models import Embedding, PassageRow, Source, SourceVersion, VectorCollection
+from foundation.errors import NotFound
+from foundation.ids import SourceId, TenantId, new_uuid
+from foundation.tenancy import TenantSession
+from ingest.chunk import Chunk
+
+LITTLE_ENDIAN = np.dtype("<f4")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk as it will be stored, with the text the model is to see."""
+
+    chunk: Chunk
+    embedded: str
+
+    @property
+    def content_hash(self) -> bytes:
+        """The key of its vector: equal embedded texts share one."""
+        return sha256(self.embedded.encode()).digest()
+
+
+async def locked_source(session: TenantSession, tenant_id: TenantId, source_id: SourceId) -> Source:
+    """Return the source's row, locked until the transaction ends.
+
+    Raises:
+        NotFound: it was deleted, or is another tenant's.
+    """
+    found = await session.execute(
+        select(Source).where(Source.tenant_id == tenant_id, Source.id == source_id).with_for_update()
+    )
+    source = found.scalar_one_or_none()
+    if source is None:
+        raise NotFound(kind="source")
+    return source
+
+
+async def newest_version(
+    session: TenantSession, tenant_id: TenantId, source_id: SourceId
+) -> SourceVersion | None:
+    """Return the source's newest version; None before a page was fetched for the first time."""
+    found = await session.execute(
+        select(SourceVersion)
+        .where(SourceVersion.tenant_id == tenant_id, SourceVersion.source_id == source_id)
+        .order_by(SourceVersion.version.desc())
+        .limit(1)
+    )
+    return found.scalar_one_or_none()
+
+
+async def write_passages(
+    session: TenantSession, version: SourceVersion, passages: Sequence[Passage]
+) -> list[UUID]:
+    """Make the version's passages these, not live yet; return the ids of other passages that were there.
+
+    Those of an interrupted run are kept when they are the same, so that a second run changes nothing.
+    """
+    mine = (
+        PassageRow.tenant_id == version.tenant_id,
+        PassageRow.source_id == version.source_id,
+        PassageRow.version == version.version,
+    )
+    rows = [_row(version, passage) for passage in passages]
+    compared = (
+        "ordinal",
+        "content_hash",
+        "text",
+        "heading",
+        "page",
+        "start_offset",
+        "end_offset",
+        "language",
+    )
+    found = await session.execute(
+        select(PassageRow.id, *(getattr(PassageRow, name) for name in compared)).where(*mine)
+    )
+    there = {tuple(row[1:]): row.id for row in found}
+    if set(there) == {tuple(row[name] for name in compared) for row in rows}:
+        return []
+    await session.execute(delete(PassageRow).where(*mine))
+    if rows:
+        await session.execute(insert(PassageRow), rows)
+    return list(there.values())
+
+
+def _row(version: SourceVersion, passage: Passage) -> dict[str, object]:
+    chunk = passage.chunk
+    return {
+        "tenant_id": version.tenant_id,
+        "id": new_uuid(),
+        "source_id": version.source_id,
+        "version": version.version,
+        "ordinal": chunk.ordinal,
+        "text": chunk.text,
+        "heading": chunk.heading,
+        "page": chunk.page,
+        "start_offset": chunk.start,
+        "end_offset": chunk.end,
+        "language": chunk.language,
+        "content_hash": passage.content_hash,
+        "live": False,
+    }
+
+
+async def known_hashes(
+    session: TenantSession, tenant_id: TenantId, model: str, hashes: Sequence[bytes]
+) -> set[bytes]:
+    """Return which of these contents have a vector already."""
+    found = await session.execute(
+        select(Embedding.content_hash).where(
+            Embedding.tenant_id == tenant_id, Embedding.model == model, Embedding.content_hash.in_(hashes)
+        )
+    )
+    return set(found.scalars())
+
+
+async def write_vectors(
+    session: TenantSession, tenant_id: TenantId, model: str, hashes: Sequence[bytes], vectors: Vectors
+) -> None:
+    """Store vectors by content; one that is there stays."""
+    rows = [
+        {"tenant_id": tenant_id, "model": model, "content_hash": content_hash, "vector": row.tobytes()}
+        for content_hash, row in zip(hashes, np.asarray(vectors, LITTLE_ENDIAN), strict=True)
+    ]
+    await session.execute(upsert(Embedding).on_conflict_do_nothing(), rows)
+
+
+async def passage_vectors(
+    session: TenantSession, version: SourceVersion, model: str
+) -> tuple[list[UUID], Vectors]:
+    """Return the ids of a version's passages and their vectors, row by row."""
+    found = await session.execute(
+        select(PassageRow.id, Embedding.vector)
+        .join(
+            Embedding,
+            (Embedding.tenant_id == PassageRow.tenant_id)
+            & (Embedding.content_hash == PassageRow.content_hash),
+        )
+        .where(
+            PassageRow.tenant_id == version.tenant_id,
+            PassageRow.source_id == version.source_id,
+            PassageRow.version == version.version,
+            Embedding.model == model,
+        )
+        .order_by(PassageRow.ordinal)
+    )
+    rows = found.all()
+    vectors = np.frombuffer(b"".join(row.vector for row in rows), LITTLE_ENDIAN).astype(np.float32)
+    return [row.id for row in rows], vectors.reshape(len(rows), -1)
+
+
+async def live_collection(session: TenantSession, tenant_id: TenantId, model: str) -> Collection:
+    """Return the tenant's live vector collection for a model; the first one is generation 1."""
+    wanted = (
+        select(VectorCollection.generation)
+        .where(
+            VectorCollection.tenant_id == tenant_id, VectorCollection.model == model, VectorCollection.live
+        )
+        .order_by(VectorCollection.generation.desc())
+        .limit(1)
+    )
+    generation = (await session.execute(wanted)).scalar_one_or_none()
+    if generation is None:
+        first = upsert(VectorCollection).values(tenant_id=tenant_id, model=model, generation=1, live=True)
+        await session.execute(first.on_conflict_do_nothing())
+        generation = (await session.execute(wanted)).scalar_one()
+    return Collection(tenant_id, model, generation)
+
+
+async def go_live(session: TenantSession, source: Source, version: SourceVersion) -> None:
+    """Make the version's passages the live ones, and no others of this source.
+
+    A newer version that is live already stays so: the older one comes from a run that others have overtaken.
+    """
+    live = max(version.version, source.live_version or 0)
+    mine = (PassageRow.tenant_id == source.tenant_id, PassageRow.source_id == source.id)
+    is_live = PassageRow.version == live
+    await session.execute(
+        update(PassageRow).where(*mine, PassageRow.live.is_distinct_from(is_live)).values(live=is_live)
+    )
+    newest = await session.scalar(
+        select(func.max(SourceVersion.version)).where(
+            SourceVersion.tenant_id == source.tenant_id, SourceVersion.source_id == source.id
+        )
+    )
+    source.live_version = live
+    # A newer version that came meanwhile has its own job.
+    source.state = "ready" if newest == live else "queued"
+    source.reason = None
+    total = await live_passages(session, TenantId(source.tenant_id), SourceId(source.id))
+    source.chunks_done = source.chunks_total = total
+
+
+async def replaced_passages(session: TenantSession, source: Source) -> list[UUID]:
+    """Return the passages of versions before the live one. They stay for citations, without vectors."""
+    found = await session.execute(
+        select(PassageRow.id).where(
+            PassageRow.tenant_id == source.tenant_id,
+            PassageRow.source_id == source.id,
+            PassageRow.version < (source.live_version or 0),
+        )
+    )
+    return list(found.scalars())
+
+
+async def live_passages(session: TenantSession, tenant_id: TenantId, source_id: SourceId) -> int:
+    """Return how many passages of a source are live."""
+    found = await session.execute(
+        select(func.count()).where(
+            PassageRow.tenant_id == tenant_id, PassageRow.source_id == source_id, PassageRow.live
+        )
+    )
+    return int(found.scalar_one())

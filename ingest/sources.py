@@ -1,0 +1,265 @@
+"""The tenant's sources: what people add to the knowledge base, and how far it has come."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import func, select, text
+
+from foundation import audit
+from foundation.clients.files.port import FileStore
+from foundation.database.models import Source, SourceVersion
+from foundation.errors import ExtractionFailed, InvalidInput, NotFound
+from foundation.ids import SourceId, TenantId, new_uuid, show
+from foundation.tenancy import Tenancy, TenantSession
+from ingest import records
+from ingest.extract import Reason
+from ingest.extract.detect import MediaType, media_type_of
+from ingest.fetch import parse
+from ingest.pipeline import version_key
+
+MAX_BYTES = 25_000_000
+_MAX_NAME = 300
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """A source as people see it. `reason` is a code; `ingest.extract.sentence` says it in words."""
+
+    id: SourceId
+    kind: str
+    name: str
+    uri: str | None
+    state: str
+    reason: str | None
+    live_version: int | None
+    chunks_done: int
+    chunks_total: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A source that came from a file, and what its newest version holds."""
+
+    id: SourceId
+    state: str
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Adds and lists sources. What is added is queued for ingestion in the same transaction."""
+
+    tenancy: Tenancy
+    files: FileStore
+
+    async def add_file(
+        self, tenant_id: TenantId, actor: str, name: str, content: bytes, *, enqueue: bool = True
+    ) -> SourceId:
+        """Add a document; `name` is shown and not trusted. `enqueue=False` leaves ingestion to the caller.
+
+        Raises:
+            ExtractionFailed: with `reason` `empty`, `too_large`, `unsupported`, `damaged` or `password`.
+            InvalidInput: the name is empty or too long.
+        """
+        media_type = await _checked(content)
+        source_id = SourceId(new_uuid())
+        await self.files.write(tenant_id, version_key(source_id, 1), content)
+        async with self.tenancy.session(tenant_id) as session:
+            source = Source(tenant_id=tenant_id, id=source_id, kind="file", name=_name(name))
+            await self._add(session, source, actor, enqueue=enqueue, content=content, media_type=media_type)
+        return source_id
+
+    async def add_text(self, tenant_id: TenantId, actor: str, title: str, content: str) -> SourceId:
+        """Add a text that was written or pasted, plain or Markdown.
+
+        Raises:
+            ExtractionFailed: `empty` or `too_large`.
+            InvalidInput: the title is empty or too long.
+        """
+        encoded = content.encode("utf-8", errors="replace")
+        media_type = await _checked(encoded)
+        source_id = SourceId(new_uuid())
+        await self.files.write(tenant_id, version_key(source_id, 1), encoded)
+        async with self.tenancy.session(tenant_id) as session:
+            source = Source(tenant_id=tenant_id, id=source_id, kind="text", name=_name(title))
+            await self._add(session, source, actor, enqueue=True, content=encoded, media_type=media_type)
+        return source_id
+
+    async def add_url(self, tenant_id: TenantId, actor: str, url: str) -> SourceId:
+        """Add a web page; it is fetched when it is ingested.
+
+        Raises:
+            ExtractionFailed: `bad_address`.
+        """
+        uri = str(parse(url))
+        source_id = SourceId(new_uuid())
+        async with self.tenancy.session(tenant_id) as session:
+            source = Source(tenant_id=tenant_id, id=source_id, kind="url", name=uri, uri=uri)
+            await self._add(session, source, actor, enqueue=True)
+        return source_id
+
+    async def replace_file(
+        self, tenant_id: TenantId, actor: str, source_id: SourceId, content: bytes, *, enqueue: bool = True
+    ) -> int:
+        """Give a source new content; the old version stays live until the new one is. Returns its number.
+
+        Raises:
+            ExtractionFailed: as `add_file`.
+            NotFound: there is no such source.
+        """
+        media_type = await _checked(content)
+        async with self.tenancy.session(tenant_id) as session:
+            source = await records.locked_source(session, tenant_id, source_id)
+            newest = await records.newest_version(session, tenant_id, source_id)
+            number = 1 if newest is None else newest.version + 1
+            # Written under the row's lock: two replacements at once must not share a key.
+            await self.files.write(tenant_id, version_key(source_id, number), content)
+            session.add(_version(source, number, content, media_type))
+            await self._requeue(session, source, actor, "source.replace", enqueue=enqueue)
+        return number
+
+    async def resync(self, tenant_id: TenantId, actor: str, source_id: SourceId) -> None:
+        """Queue a source again: a page is fetched anew, a document that failed is tried once more.
+
+        Raises:
+            NotFound: there is no such source.
+        """
+        async with self.tenancy.session(tenant_id) as session:
+            source = await records.locked_source(session, tenant_id, source_id)
+            await self._requeue(session, source, actor, "source.resync", enqueue=True)
+
+    async def list(self, tenant_id: TenantId) -> list[SourceView]:
+        """Return all sources, newest first."""
+        async with self.tenancy.session(tenant_id) as session:
+            found = await session.execute(
+                select(Source)
+                .where(Source.tenant_id == tenant_id)
+                .order_by(Source.created_at.desc(), Source.id)
+            )
+            return [_view(source) for source in found.scalars()]
+
+    async def get(self, tenant_id: TenantId, source_id: SourceId) -> SourceView:
+        """Return one source.
+
+        Raises:
+            NotFound: there is no such source.
+        """
+        async with self.tenancy.session(tenant_id) as session:
+            source = await session.get(Source, (tenant_id, source_id))
+            if source is None:
+                raise NotFound(kind="source")
+            return _view(source)
+
+    async def known_files(self, tenant_id: TenantId) -> dict[str, Known]:
+        """Return the sources that came from files, by name."""
+        async with self.tenancy.session(tenant_id) as session:
+            found = await session.execute(
+                select(Source.name, Source.id, Source.state, SourceVersion.content_hash)
+                .join(
+                    SourceVersion,
+                    (SourceVersion.tenant_id == Source.tenant_id) & (SourceVersion.source_id == Source.id),
+                )
+                .where(Source.tenant_id == tenant_id, Source.kind == "file")
+                .order_by(Source.created_at, SourceVersion.version)
+            )
+            return {row.name: Known(SourceId(row.id), row.state, row.content_hash) for row in found}
+
+    async def _add(
+        self,
+        session: TenantSession,
+        source: Source,
+        actor: str,
+        *,
+        enqueue: bool,
+        content: bytes | None = None,
+        media_type: MediaType | None = None,
+    ) -> None:
+        session.add(source)
+        await session.flush()
+        if content is not None and media_type is not None:
+            session.add(_version(source, 1, content, media_type))
+        tenant_id, source_id = TenantId(source.tenant_id), SourceId(source.id)
+        await audit.record(
+            session,
+            tenant_id,
+            actor=actor,
+            action="source.add",
+            subject=show("source", source_id),
+            after={
+                "kind": source.kind,
+                "name": source.name,
+                "bytes": None if content is None else len(content),
+            },
+        )
+        if enqueue:
+            await enqueue_ingest(session, tenant_id, source_id)
+
+    async def _requeue(
+        self, session: TenantSession, source: Source, actor: str, action: str, *, enqueue: bool
+    ) -> None:
+        before = {"state": source.state, "live_version": source.live_version}
+        source.state, source.reason, source.updated_at = "queued", None, func.clock_timestamp()
+        tenant_id, source_id = TenantId(source.tenant_id), SourceId(source.id)
+        subject = show("source", source_id)
+        await audit.record(
+            session,
+            tenant_id,
+            actor=actor,
+            action=action,
+            subject=subject,
+            before=before,
+            after={"state": "queued"},
+        )
+        if enqueue:
+            await enqueue_ingest(session, tenant_id, source_id)
+
+
+async def enqueue_ingest(session: TenantSession, tenant_id: TenantId, source_id: SourceId) -> None:
+    """Wake ingestion for a source when this transaction commits; calling it again adds nothing."""
+    await session.execute(
+        text("select enqueue_ingest(:tenant, :source)"), {"tenant": tenant_id, "source": source_id}
+    )
+
+
+async def _checked(content: bytes) -> MediaType:
+    if len(content) > MAX_BYTES:
+        raise ExtractionFailed(reason=Reason.TOO_LARGE)
+    return await asyncio.to_thread(media_type_of, content)
+
+
+def _name(name: str) -> str:
+    plain = " ".join(name.replace("\x00", "").split())
+    if not plain or len(plain) > _MAX_NAME:
+        raise InvalidInput(field="name")
+    return plain
+
+
+def _version(source: Source, number: int, content: bytes, media_type: MediaType) -> SourceVersion:
+    return SourceVersion(
+        tenant_id=source.tenant_id,
+        source_id=source.id,
+        version=number,
+        file_key=version_key(SourceId(source.id), number),
+        media_type=media_type,
+        content_hash=sha256(content).digest(),
+    )
+
+
+def _view(source: Source) -> SourceView:
+    return SourceView(
+        id=SourceId(source.id),
+        kind=source.kind,
+        name=source.name,
+        uri=source.uri,
+        state=source.state,
+        reason=source.reason,
+        live_version=source.live_version,
+        chunks_done=source.chunks_done,
+        chunks_total=source.chunks_total,
+        created_at=source.created_at,
+        updated_at=source.updated_at,
+    )

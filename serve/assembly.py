@@ -1,0 +1,63 @@
+"""Builds what a gateway works with from the settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from agents.acceptance import QueueLimits
+from agents.follow import Reader
+from agents.mailbox import Mailbox
+from agents.waker import Waker
+from foundation.clients.bus.valkey import ValkeyBus
+from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.crypto import Sealer, Tokens
+from foundation.database.engine import connect
+from foundation.languages import LANGUAGES
+from foundation.settings import Settings
+from foundation.tenancy import Tenancy
+from graphs.replies import load_replies
+from ingest.sources import Sources
+from serve.services import Services
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Services]:
+    """Yield the services; `settings` are those that the started stack completed."""
+    tenancy = Tenancy(connect(settings.require("database_url")))
+    system = connect(settings.require("database_system_url"), pool_size=1)
+    bus = ValkeyBus(settings.require("redis_url"))
+    files = FsspecStore(files_root(settings))
+    replies = load_replies()
+    try:
+        yield Services(
+            settings=settings,
+            tenancy=tenancy,
+            system=system,
+            bus=bus,
+            mailbox=Mailbox(
+                tenancy,
+                bus,
+                QueueLimits(
+                    conversation=settings.queue_per_conversation,
+                    tenant=settings.queue_per_tenant,
+                    host=settings.queue_per_host,
+                ),
+            ),
+            reader=Reader(tenancy, bus),
+            waker=waker,
+            tokens=Tokens(Sealer.of(settings.require("encryption_key"))),
+            files=files,
+            sources=Sources(tenancy, files),
+            handover_text=lambda language: next(
+                (replies.text("handover", known) for known in LANGUAGES if known == language),
+                replies.text("handover", "sv"),
+            ),
+        )
+    finally:
+        await bus.close()
+        await system.dispose()
+        await tenancy.close()
+
+
+def files_root(settings: Settings) -> str:
+    """Return where files are kept."""
+    return settings.files_url or str(settings.home / "files")

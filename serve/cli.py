@@ -1,0 +1,131 @@
+"""The `replik` command."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from foundation.errors import ReplikError, StartError
+from foundation.settings import ROOT, Settings
+from foundation.stack.environment import quiet_environment
+from serve.ingress import ray_environment
+
+ENV_FILE = ROOT / ".env"
+
+
+@click.group()
+def main() -> None:
+    """Replik: AI customer support that quotes your own documents."""
+    # Before Ray and others load: nothing may phone home.
+    os.environ.update(quiet_environment())
+
+
+@main.command()
+def run() -> None:
+    """Start everything on this machine and stay in the foreground."""
+    with _plain_errors():
+        settings = _settings()
+        from serve.start import run as start  # noqa: PLC0415 - other commands do without
+
+        asyncio.run(start(settings, os.environ))
+
+
+@main.command()
+def doctor() -> None:
+    """Check every part and say what to do about what is wrong."""
+    from foundation.database.roles import ensure_database  # noqa: PLC0415
+    from foundation.stack.doctor import examine, healthy, table  # noqa: PLC0415
+    from serve.checks import ray_check  # noqa: PLC0415
+
+    checks = asyncio.run(examine(os.environ, ENV_FILE, ensure_database, [("Ray", ray_check)]))
+    Console().print(table(checks))
+    sys.exit(0 if healthy(checks) else 1)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Print one frame and end.")
+@click.option("--json", "as_json", is_flag=True, help="Print one frame as a line of JSON and end.")
+@click.option(
+    "--every", "every_s", type=click.FloatRange(1, 60), default=2.0, help="Seconds between readings."
+)
+def top(once: bool, as_json: bool, every_s: float) -> None:
+    """Show what the hosts are doing, live; Ctrl-C ends it."""
+    from serve.top import top as show  # noqa: PLC0415
+
+    with _plain_errors(), suppress(KeyboardInterrupt):
+        settings = Settings.load(os.environ, ENV_FILE)
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        asyncio.run(show(settings, console, every_s=every_s, once=once, as_json=as_json))
+
+
+@main.group()
+def knowledge() -> None:
+    """Work with a tenant's knowledge."""
+
+
+@knowledge.command("import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--tenant", required=True, help="The tenant's short name.")
+def import_(folder: Path, tenant: str) -> None:
+    """Read every document in FOLDER into a tenant's knowledge, with a progress bar.
+
+    Works beside a running Replik, or starts the services for itself.
+    """
+    with _plain_errors():
+        settings = _settings()
+        from serve.commands import import_into  # noqa: PLC0415
+
+        summary = asyncio.run(import_into(settings, os.environ, folder, tenant))
+    click.echo(json.dumps(summary, ensure_ascii=False))
+
+
+@main.group()
+def tenant() -> None:
+    """Work with tenants."""
+
+
+@tenant.command("create")
+@click.argument("slug")
+@click.option("--name", required=True, help="The company's name.")
+@click.option("--language", type=click.Choice(["sv", "en"]), default="sv", show_default=True)
+def create(slug: str, name: str, language: str) -> None:
+    """Make a tenant with the short name SLUG and print its keys, once."""
+    from serve.commands import make_tenant  # noqa: PLC0415
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", slug):
+        raise click.BadParameter("use small letters, digits and hyphens", param_hint="SLUG")
+    with _plain_errors():
+        made = asyncio.run(make_tenant(_settings(), os.environ, slug, name, language))
+    click.echo(json.dumps(made))
+
+
+def _settings() -> Settings:
+    """Return the settings. Ray reads the environment when it is imported: import it after this."""
+    settings = Settings.load(os.environ, ENV_FILE)
+    os.environ.update(ray_environment(settings))
+    return settings
+
+
+class _plain_errors:  # noqa: N801 - reads as a phrase
+    """Turns expected errors into one sentence and exit code 1."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, StartError):
+            click.echo(f"replik: {error.sentence}", err=True)
+            sys.exit(1)
+        if isinstance(error, ReplikError):
+            click.echo(f"replik: {error.message} ({error.code})", err=True)
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What the front door's routes work with."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agents.follow import Reader
+from agents.mailbox import Mailbox
+from agents.waker import Waker
+from foundation.clients.bus.port import Bus
+from foundation.clients.files.port import FileStore
+from foundation.crypto import Tokens
+from foundation.settings import Settings
+from foundation.tenancy import Tenancy
+from ingest.sources import Sources
+from serve.counters import Counters
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Built once per gateway process."""
+
+    settings: Settings
+    tenancy: Tenancy
+    system: AsyncEngine
+    bus: Bus
+    mailbox: Mailbox
+    reader: Reader
+    waker: Waker
+    tokens: Tokens
+    files: FileStore
+    sources: Sources
+    handover_text: Callable[[str | None], str]
+    """What the customer reads when a person takes over, by language."""
+    counters: Counters = field(default_factory=Counters)
+
+
+OpenServices = Callable[[], AbstractAsyncContextManager[Services]]

@@ -1,0 +1,70 @@
+"""Making tenants and their keys, for the demo and for `replik tenant create`."""
+
+import secrets
+from typing import Literal
+
+from sqlalchemy import text
+
+from agents.assembly import behaviour_of
+from foundation import audit
+from foundation.database.models import ApiKey, Release, Tenant
+from foundation.ids import TenantId, new_uuid, show
+from foundation.tenancy import Tenancy, TenantSession, hash_key
+
+KeyKind = Literal["server", "publishable"]
+_PREFIX = {"server": "sk", "publishable": "pk"}
+
+
+async def create_tenant(tenancy: Tenancy, *, slug: str, name: str, language: str, actor: str) -> TenantId:
+    """Make a tenant with its first release; return its id."""
+    tenant_id = TenantId(new_uuid())
+    async with tenancy.session(tenant_id) as session:
+        session.add(Tenant(id=tenant_id, slug=slug, name=name, language=language))
+        await session.flush()
+        session.add(Release(tenant_id=tenant_id, number=1, behaviour=behaviour_of("support")))
+        await audit.record(
+            session,
+            tenant_id,
+            actor=actor,
+            action="tenant.create",
+            subject=show("tenant", tenant_id),
+            after={"slug": slug, "name": name},
+        )
+    return tenant_id
+
+
+def new_key(kind: KeyKind) -> str:
+    """Return a fresh random API key (256 bits)."""
+    return f"{_PREFIX[kind]}_{secrets.token_hex(32)}"
+
+
+async def add_key(
+    session: TenantSession, tenant_id: TenantId, kind: KeyKind, key: str, *, actor: str
+) -> bool:
+    """Store a key's hash where it is not there yet; return whether it was new."""
+    found = await session.execute(
+        text("select 1 from api_keys where tenant_id = :tenant and hash = :hash"),
+        {"tenant": tenant_id, "hash": hash_key(key)},
+    )
+    if found.first() is not None:
+        return False
+    key_id = new_uuid()
+    session.add(
+        ApiKey(
+            tenant_id=tenant_id,
+            id=key_id,
+            kind=kind,
+            prefix=key[:12],
+            hash=hash_key(key),
+            allowed_origins=[],
+        )
+    )
+    await audit.record(
+        session,
+        tenant_id,
+        actor=actor,
+        action="key.create",
+        subject=key_id.hex,
+        after={"kind": kind, "prefix": key[:12]},
+    )
+    return True

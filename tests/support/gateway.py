@@ -1,0 +1,96 @@
+"""The real front door on a real socket, with a scripted agent behind it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import uvicorn
+from pydantic import SecretStr
+
+from foundation.database.models import ApiKey
+from foundation.database.roles import DatabaseUrls
+from foundation.ids import TenantId, new_uuid
+from foundation.settings import Settings
+from foundation.tenancy import Tenancy, hash_key
+from serve.app import create_app
+from serve.assembly import open_services
+from serve.services import Services
+from tests.support.scripted import Room, room
+
+
+@dataclass(frozen=True)
+class FrontDoor:
+    client: httpx.AsyncClient
+    services: Services
+    room: Room
+    url: str
+
+
+def settings_for(urls: DatabaseUrls, redis_url: str, home: Path, **changes: object) -> Settings:
+    """Return complete settings for services that run already."""
+    return Settings.load({}).evolve(
+        home=home,
+        database_url=SecretStr(urls.app),
+        database_migrator_url=SecretStr(urls.migrator),
+        database_worker_url=SecretStr(urls.worker),
+        database_system_url=SecretStr(urls.system),
+        redis_url=SecretStr(redis_url),
+        encryption_key=SecretStr("5e" * 32),
+        **changes,
+    )
+
+
+async def add_key(tenancy: Tenancy, tenant_id: TenantId, kind: str, *, origins: tuple[str, ...] = ()) -> str:
+    """Create an API key; return it."""
+    key = f"{'sk' if kind == 'server' else 'pk'}_{new_uuid().hex}"
+    async with tenancy.session(tenant_id) as session:
+        session.add(
+            ApiKey(
+                tenant_id=tenant_id,
+                id=new_uuid(),
+                kind=kind,
+                prefix=key[:7],
+                hash=hash_key(key),
+                allowed_origins=list(origins),
+            )
+        )
+    return key
+
+
+class _LateWaker:
+    """Stands in until the host is there; both need the other."""
+
+    def __init__(self) -> None:
+        self.room: Room | None = None
+
+    async def wake(self, address: object) -> None:
+        assert self.room is not None
+        await self.room.waker.wake(address)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def front_door(settings: Settings) -> AsyncIterator[FrontDoor]:
+    """Serve the app on a free port."""
+    waker = _LateWaker()
+    async with open_services(settings, waker) as services, room(services.tenancy, services.bus) as behind:
+        waker.room = behind
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[Services]:
+            yield replace(services)
+
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(opened), port=0, log_level="warning", timeout_graceful_shutdown=1)
+        )
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+            yield FrontDoor(client, services, behind, url)
+        server.should_exit = True
+        await serving
