@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
+import psutil
 import ray
 from ray import serve as ray_serve
 
 from foundation.errors import StartError
 from foundation.settings import Settings
 from foundation.shared_log import log_path
+from serve.ray_keeper import kept
 
 _STORE_BYTES = 200 * 1024 * 1024
 
@@ -37,10 +39,13 @@ def connected_ray(settings: Settings, purpose: str = "run") -> Iterator[None]:
         # Of many types: a start that takes too long is a bare Exception.
         raise StartError(_sentence(settings, error)) from error
     try:
-        yield
+        with kept(_daemons(settings)):
+            try:
+                yield
+            finally:
+                with redirect_stdout(io.StringIO()):
+                    ray.shutdown()
     finally:
-        with redirect_stdout(io.StringIO()):
-            ray.shutdown()
         if settings.ray_address is None:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -83,6 +88,14 @@ def _init(settings: Settings, folder: Path) -> None:
         _node_ip_address="127.0.0.1",
         _temp_dir=str(folder),
     )
+
+
+def _daemons(settings: Settings) -> list[int]:
+    """Return the processes of the Ray started here; all else we start has a process group of its own."""
+    if settings.ray_address is not None:
+        return []
+    started = psutil.Process().children(recursive=True)
+    return [process.pid for process in started if os.getpgid(process.pid) == os.getpgrp()]
 
 
 def _folder(home: Path, purpose: str) -> Path:

@@ -59,15 +59,16 @@ def shop(replik: Running) -> Running:
     return replik
 
 
-def eventually(holds: Callable[[], object], what: str, seconds: float = 180) -> None:
-    """Ask again and again until it holds.
+def eventually(holds: Callable[[], object], what: str | Callable[[], str], seconds: float = 180) -> None:
+    """Ask again and again until it holds; `what` is asked when it did not.
 
     Raises:
         AssertionError: it did not in time.
     """
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, f"not in {seconds:.0f} s: {what}"
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not in {seconds:.0f} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.2)
 
 

@@ -100,7 +100,7 @@ def test_what_was_given_survives_ctrl_c_and_a_kill(replik: Running, http: httpx.
                 eventually(lambda: states(client) == {"Klätterväggen": "ready"}, "the text is read")
             second.process.kill()
             second.process.wait(10)
-            eventually(lambda: left_of(mark, home) == [], f"no process left of {left_of(mark, home)}", 60)
+            eventually(lambda: left_of(mark, home) == [], lambda: f"gone is not {left_of(mark, home)}", 60)
 
         begun = time.monotonic()
         with running_replik(home, port, {MARK: mark}) as third:
