@@ -18,6 +18,7 @@ VisitorId = NewType("VisitorId", UUID)
 KeyId = NewType("KeyId", UUID)
 SourceId = NewType("SourceId", UUID)
 PassageId = NewType("PassageId", UUID)
+CrawlId = NewType("CrawlId", UUID)
 HostId = NewType("HostId", UUID)
 
 PREFIXES = {
@@ -28,6 +29,9 @@ PREFIXES = {
     "visitor": "vis",
     "source": "src",
     "passage": "psg",
+    "crawl": "crl",
+    "reindex": "rix",
+    "erasure": "ers",
 }
 
 

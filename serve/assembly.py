@@ -9,6 +9,7 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Sealer, Tokens
 from foundation.database.engine import connect
 from foundation.languages import LANGUAGES
@@ -46,6 +47,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             waker=waker,
             tokens=Tokens(Sealer.of(settings.require("encryption_key"))),
             files=files,
+            vectors=ChromaIndex(settings.require("chroma_url")),
             sources=Sources(tenancy, files),
             handover_text=lambda language: next(
                 (replies.text("handover", known) for known in LANGUAGES if known == language),

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from admin_api import knowledge
-from admin_api.knowledge import Desk
+from admin_api import sources
+from admin_api.desk import Desk, language_of
 from foundation.errors import NotFound
 from foundation.settings import Settings
 from serve.deps import ServicesDep
@@ -107,18 +107,19 @@ async def _own_desk(request: Request, services: ServicesDep) -> None:
     tenant_id = await services.tenancy.tenant_of_slug(OWN.slug)
     if tenant_id is None:
         raise NotFound()
-    wanted = request.headers.get("accept-language", "")
     request.state.desk = Desk(
         tenant_id,
         actor="demo",
-        language="sv" if wanted.lower().startswith("sv") else "en",
-        sources=services.sources,
+        language=language_of(request),
+        tenancy=services.tenancy,
+        files=services.files,
+        vectors=services.vectors,
         bus=services.bus,
     )
 
 
 router = APIRouter(prefix="/api/demo", dependencies=[Depends(_only_here)])
-router.include_router(knowledge.router, dependencies=[Depends(_own_desk)])
+router.include_router(sources.router, tags=["knowledge"], dependencies=[Depends(_own_desk)])
 
 
 @router.get("", tags=["demo"])

@@ -8,6 +8,7 @@ from serve.problems import problem
 
 CHAT_BYTES = 64 * 1024
 UPLOAD_BYTES = 26 * 1024 * 1024
+_UPLOADS = ("/api/demo/", "/api/admin/knowledge/", "/api/knowledge/")
 
 
 class BodyLimit:
@@ -20,7 +21,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = UPLOAD_BYTES if scope["path"].startswith("/api/demo/") else CHAT_BYTES
+        limit = UPLOAD_BYTES if scope["path"].startswith(_UPLOADS) else CHAT_BYTES
         declared = dict(scope["headers"]).get(b"content-length", b"")
         if declared.isdigit() and int(declared) > limit:
             await problem(BodyTooLarge(limit_bytes=limit))(scope, receive, send)

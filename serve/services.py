@@ -11,6 +11,7 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
+from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Tokens
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
@@ -31,6 +32,7 @@ class Services:
     waker: Waker
     tokens: Tokens
     files: FileStore
+    vectors: VectorIndex
     sources: Sources
     handover_text: Callable[[str | None], str]
     """What the customer reads when a person takes over, by language."""

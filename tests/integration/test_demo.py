@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from admin_api import knowledge
+from admin_api import sources
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import SourceId, show
 from foundation.tenancy import Tenancy
@@ -107,7 +107,7 @@ async def test_following_a_source_ends_when_nothing_more_happens_to_it(
 async def test_a_quiet_stream_shows_that_it_lives(
     door: FrontDoor, tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(knowledge, "_LOOK_S", 0.05)
+    monkeypatch.setattr(sources, "_LOOK_S", 0.05)
     path = await a_source(door, tenancy, "queued")
     async with asyncio.timeout(10), door.client.stream("GET", path) as response:
         lines = response.aiter_lines()
@@ -125,7 +125,7 @@ async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
 async def test_a_reader_that_goes_ends_the_following_at_once() -> None:
     ended = False
 
-    async def states() -> AsyncGenerator[knowledge.SourceState | None, None]:
+    async def states() -> AsyncGenerator[sources.SourceState | None, None]:
         nonlocal ended
         try:
             while True:
@@ -133,7 +133,7 @@ async def test_a_reader_that_goes_ends_the_following_at_once() -> None:
         finally:
             ended = True
 
-    stream = knowledge._encoded(states())
+    stream = sources._encoded(states())
     assert await anext(stream) == b": hb\n\n"
     await stream.aclose()
     assert ended

@@ -39,7 +39,7 @@ def settings_for(urls: DatabaseUrls, redis_url: str, home: Path, **changes: obje
         database_system_url=SecretStr(urls.system),
         redis_url=SecretStr(redis_url),
         encryption_key=SecretStr("5e" * 32),
-        **changes,
+        **{"chroma_url": "http://127.0.0.1:9", **changes},  # where nobody listens, unless a test asks
     )
 
 

@@ -1,22 +1,38 @@
 """Knowledge: sources, their versions, the passages cut from them and the passages' vectors."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from foundation.database.models.base import Base, Created, Key, TenantKey
+from foundation.database.models.base import Base, Created, Json, Key, TenantKey
 
 
 class Source(Base):
     __tablename__ = "sources"
     __table_args__ = (
+        ForeignKeyConstraint(
+            ("tenant_id", "crawl_id"), ("crawls.tenant_id", "crawls.id"), ondelete="SET NULL (crawl_id)"
+        ),
         Index(
             "sources_unfinished",
             "updated_at",
             postgresql_where=text("state in ('queued', 'extracting', 'embedding')"),
         ),
+        Index("sources_crawl", "tenant_id", "crawl_id", postgresql_where=text("crawl_id is not null")),
+        Index("sources_resync", "checked_at", postgresql_where=text("resync_s is not null")),
     )
 
     tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
@@ -29,6 +45,37 @@ class Source(Base):
     live_version: Mapped[int | None]
     chunks_done: Mapped[int] = mapped_column(server_default="0")
     chunks_total: Mapped[int | None]
+    audience: Mapped[str] = mapped_column(server_default="customer")
+    crawl_id: Mapped[UUID | None]
+    etag: Mapped[str | None]
+    last_modified: Mapped[str | None]
+    fetched_hash: Mapped[bytes | None]
+    """Of what was fetched last, also when an older version was put back since."""
+    checked_at: Mapped[datetime | None]
+    resync_s: Mapped[int | None]
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
+
+
+class Crawl(Base):
+    """A web site, or its sitemap, whose pages become sources."""
+
+    __tablename__ = "crawls"
+
+    tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    id: Mapped[Key]
+    kind: Mapped[str]
+    uri: Mapped[str]
+    depth: Mapped[int] = mapped_column(server_default="2")
+    page_limit: Mapped[int] = mapped_column(server_default="200")
+    include: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    exclude: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    audience: Mapped[str] = mapped_column(server_default="customer")
+    resync_s: Mapped[int | None]
+    state: Mapped[str] = mapped_column(server_default="queued")
+    reason: Mapped[str | None]
+    pages_found: Mapped[int] = mapped_column(server_default="0")
+    checked_at: Mapped[datetime | None]
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
 
@@ -50,6 +97,12 @@ class SourceVersion(Base):
     title: Mapped[str | None]
     language: Mapped[str | None]
     created_at: Mapped[Created]
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    passages: Mapped[int | None]
+    restored_from: Mapped[int | None]
+    """The version whose content this one brought back."""
+    live_from: Mapped[datetime | None]
+    live_until: Mapped[datetime | None]
 
 
 class PassageRow(Base):
@@ -87,6 +140,7 @@ class PassageRow(Base):
     content_hash: Mapped[bytes]
     live: Mapped[bool] = mapped_column(server_default="false")
     lexemes: Mapped[str] = mapped_column(TSVECTOR, Computed("see the migration", persisted=True))
+    anchor: Mapped[str | None]
 
 
 class Embedding(Base):
@@ -109,3 +163,67 @@ class VectorCollection(Base):
     model: Mapped[str] = mapped_column(primary_key=True)
     generation: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     live: Mapped[bool] = mapped_column(server_default="true")
+
+
+class CitationRow(Base):
+    """An answer and a passage that it cited; written by a trigger on messages."""
+
+    __tablename__ = "citations"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ("tenant_id", "conversation_id", "position"),
+            ("messages.tenant_id", "messages.conversation_id", "messages.position"),
+            ondelete="CASCADE",
+        ),
+        Index("citations_source", "tenant_id", "source_id", text("created_at desc")),
+        Index("citations_recent", "tenant_id", text("created_at desc")),
+    )
+
+    tenant_id: Mapped[TenantKey]
+    conversation_id: Mapped[Key]
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    passage_id: Mapped[Key]
+    source_id: Mapped[UUID]
+    version: Mapped[int | None]
+    created_at: Mapped[datetime]
+
+
+class Reindex(Base):
+    """A tenant's move to another embedding model."""
+
+    __tablename__ = "reindexes"
+    __table_args__ = (
+        Index(
+            "reindexes_unfinished",
+            "tenant_id",
+            unique=True,
+            postgresql_where=text("state in ('queued', 'embedding')"),
+        ),
+    )
+
+    tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    id: Mapped[Key]
+    model: Mapped[str]
+    generation: Mapped[int]
+    state: Mapped[str] = mapped_column(server_default="queued")
+    reason: Mapped[str | None]
+    done: Mapped[int] = mapped_column(server_default="0")
+    total: Mapped[int | None]
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
+
+
+class Erasure(Base):
+    """Something deleted whose files and vectors are still to go; it outlives its tenant."""
+
+    __tablename__ = "erasures"
+
+    tenant_id: Mapped[TenantKey]
+    id: Mapped[Key]
+    kind: Mapped[str]
+    subject: Mapped[UUID]
+    state: Mapped[str] = mapped_column(server_default="queued")
+    reason: Mapped[str | None]
+    details: Mapped[Json] = mapped_column(server_default="{}")
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]

@@ -1,0 +1,43 @@
+"""Whose knowledge a route works on, and with what."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from foundation.clients.bus.port import Bus
+from foundation.clients.files.port import FileStore
+from foundation.clients.vectors.port import VectorIndex
+from foundation.ids import TenantId
+from foundation.tenancy import Tenancy
+from ingest.sources import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A tenant's knowledge under the hands of somebody (`actor`), who is answered in `language`."""
+
+    tenant_id: TenantId
+    actor: str
+    language: str
+    tenancy: Tenancy
+    files: FileStore
+    vectors: VectorIndex
+    bus: Bus
+
+    @property
+    def sources(self) -> Sources:
+        return Sources(self.tenancy, self.files)
+
+
+async def _desk(request: Request) -> Desk:
+    """Whoever mounts the routes decides whose desk it is, and refuses everybody else."""
+    return cast(Desk, request.state.desk)
+
+
+DeskDep = Annotated[Desk, Depends(_desk)]
+
+
+def language_of(request: Request) -> str:
+    """Return `sv` or `en`, as the client prefers."""
+    return "sv" if request.headers.get("accept-language", "").lower().startswith("sv") else "en"

@@ -1,0 +1,29 @@
+"""A tenant's knowledge over HTTP, for whoever holds its server key."""
+
+from fastapi import APIRouter, Depends, Request
+
+from admin_api import knowledge
+from admin_api.desk import Desk, language_of
+from serve.deps import ServerKey, ServicesDep
+from serve.services import Services
+
+
+def open_desk(services: Services, request: Request, key: ServerKey) -> Desk:
+    """Return the key owner's desk."""
+    return Desk(
+        key.tenant_id,
+        actor=f"key:{key.key_id}",
+        language=language_of(request),
+        tenancy=services.tenancy,
+        files=services.files,
+        vectors=services.vectors,
+        bus=services.bus,
+    )
+
+
+async def _desk(request: Request, services: ServicesDep, key: ServerKey) -> None:
+    request.state.desk = open_desk(services, request, key)
+
+
+router = APIRouter()
+router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
