@@ -19,9 +19,10 @@ from sqlalchemy import text
 
 from foundation.errors import NotFound
 from foundation.ids import SourceId, TenantId
+from ingest.erase import Eraser
 from ingest.extract import Reason
 from ingest.pipeline import Ingestion, fail, ingest
-from ingest.sources import enqueue_ingest
+from ingest.queue import enqueue, enqueue_ingest
 
 QUEUE = "ingest"
 MAX_ATTEMPTS = 5
@@ -71,6 +72,7 @@ class IngestWorker:
             max_attempts=MAX_ATTEMPTS, exponential_wait=3, retry_exceptions=[Exception]
         )
         self._app.task(name="ingest_source", queue=QUEUE, pass_context=True, retry=retry)(self._ingest_source)
+        self._app.task(name="erase", queue=QUEUE, retry=retry)(self._erase)
 
     async def __aenter__(self) -> Self:
         await self._app.open_async()
@@ -141,6 +143,10 @@ class IngestWorker:
                     await fail(self._ingestion, tenant_id, source_id, Reason.INTERNAL)
             raise
 
+    async def _erase(self, *, tenant: str, subject: str) -> None:
+        eraser = Eraser(self._ingestion.tenancy, self._ingestion.files, self._ingestion.vectors)
+        await eraser.run(TenantId(UUID(tenant)), UUID(subject))
+
     async def _recover_forever(self) -> None:
         while True:
             try:
@@ -159,9 +165,18 @@ class IngestWorker:
                 {"seconds": self._lost_after},
             )
             rows = lost.all()
+            lost = await connection.execute(
+                text("select task, tenant_id, subject from lost_work(make_interval(secs => :seconds))"),
+                {"seconds": self._lost_after},
+            )
+            other = lost.all()
         for row in rows:
             _log.warning("source without a job queued again", source_id=str(row.source_id))
             await self._enqueue(TenantId(row.tenant_id), SourceId(row.source_id))
+        for row in other:
+            _log.warning("work without a job queued again", task=row.task, subject=str(row.subject))
+            async with self._ingestion.tenancy.session(TenantId(row.tenant_id)) as session:
+                await enqueue(session, row.task, TenantId(row.tenant_id), row.subject)
 
     async def _take_over(self, job: Job) -> None:
         _log.warning("job of a dead worker taken over", job_id=job.id, attempts=job.attempts)

@@ -175,6 +175,7 @@ class _Run:
                 file_key=key,
                 media_type=media_type,
                 content_hash=content_hash,
+                bytes=len(fetched.content),
             )
             session.add(version)
         return version
@@ -257,8 +258,7 @@ class _Run:
             source = await records.locked_source(session, self.tenant_id, self.source_id)
             before = {"state": source.state, "live_version": source.live_version}
             await records.go_live(session, source, version)
-            stored = await session.merge(version)
-            stored.title, stored.language = document.title, document.language
+            await records.describe(session, version, document.title, document.language)
             source.updated_at = func.clock_timestamp()
             went_live = source.live_version == version.version
             if went_live and source.kind == "url" and source.name == source.uri:

@@ -33,6 +33,18 @@ class Passage:
         return sha256(self.embedded.encode()).digest()
 
 
+async def source(session: TenantSession, tenant_id: TenantId, source_id: SourceId) -> Source:
+    """Return the source's row.
+
+    Raises:
+        NotFound: it was deleted, or is another tenant's.
+    """
+    found = await session.get(Source, (tenant_id, source_id))
+    if found is None:
+        raise NotFound(kind="source")
+    return found
+
+
 async def locked_source(session: TenantSession, tenant_id: TenantId, source_id: SourceId) -> Source:
     """Return the source's row, locked until the transaction ends.
 
@@ -59,6 +71,19 @@ async def newest_version(
         .limit(1)
     )
     return found.scalar_one_or_none()
+
+
+async def describe(session: TenantSession, version: SourceVersion, title: str, language: str | None) -> None:
+    """Write what a version's document says of itself."""
+    await session.execute(
+        update(SourceVersion)
+        .where(
+            SourceVersion.tenant_id == version.tenant_id,
+            SourceVersion.source_id == version.source_id,
+            SourceVersion.version == version.version,
+        )
+        .values(title=title, language=language)
+    )
 
 
 async def write_passages(
@@ -196,12 +221,39 @@ async def go_live(session: TenantSession, source: Source, version: SourceVersion
             SourceVersion.tenant_id == source.tenant_id, SourceVersion.source_id == source.id
         )
     )
+    await _note_history(session, source, live)
     source.live_version = live
     # A newer version that came meanwhile has its own job.
     source.state = "ready" if newest == live else "queued"
     source.reason = None
     total = await live_passages(session, TenantId(source.tenant_id), SourceId(source.id))
     source.chunks_done = source.chunks_total = total
+
+
+async def _note_history(session: TenantSession, source: Source, live: int) -> None:
+    """Write into the versions' rows since when they answer, and until when they did."""
+    mine = (SourceVersion.tenant_id == source.tenant_id, SourceVersion.source_id == source.id)
+    now = func.now()  # the same for both: one ends where the next begins
+    await session.execute(
+        update(SourceVersion)
+        .where(*mine, SourceVersion.version != live, SourceVersion.live_from.is_not(None))
+        .where(SourceVersion.live_until.is_(None))
+        .values(live_until=now)
+    )
+    passages = (
+        select(func.count())
+        .where(
+            PassageRow.tenant_id == source.tenant_id,
+            PassageRow.source_id == source.id,
+            PassageRow.version == live,
+        )
+        .scalar_subquery()
+    )
+    await session.execute(
+        update(SourceVersion)
+        .where(*mine, SourceVersion.version == live, SourceVersion.live_from.is_(None))
+        .values(live_from=now, passages=passages)
+    )
 
 
 async def replaced_passages(session: TenantSession, source: Source) -> list[UUID]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from foundation import audit
 from foundation.clients.files.port import FileStore
 from foundation.database.models import Source, SourceVersion
-from foundation.errors import ExtractionFailed, InvalidInput, NotFound
+from foundation.errors import ExtractionFailed, InvalidInput
 from foundation.ids import SourceId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest import records
@@ -18,6 +18,7 @@ from ingest.extract import Reason
 from ingest.extract.detect import MediaType, media_type_of
 from ingest.fetch import parse
 from ingest.pipeline import version_key
+from ingest.queue import enqueue_ingest
 
 MAX_BYTES = 25_000_000
 _MAX_NAME = 300
@@ -149,10 +150,7 @@ class Sources:
             NotFound: there is no such source.
         """
         async with self.tenancy.session(tenant_id) as session:
-            source = await session.get(Source, (tenant_id, source_id))
-            if source is None:
-                raise NotFound(kind="source")
-            return _view(source)
+            return _view(await records.source(session, tenant_id, source_id))
 
     async def known_files(self, tenant_id: TenantId) -> dict[str, Known]:
         """Return the sources that came from files, by name."""
@@ -218,13 +216,6 @@ class Sources:
             await enqueue_ingest(session, tenant_id, source_id)
 
 
-async def enqueue_ingest(session: TenantSession, tenant_id: TenantId, source_id: SourceId) -> None:
-    """Wake ingestion for a source when this transaction commits; calling it again adds nothing."""
-    await session.execute(
-        text("select enqueue_ingest(:tenant, :source)"), {"tenant": tenant_id, "source": source_id}
-    )
-
-
 async def _checked(content: bytes) -> MediaType:
     if len(content) > MAX_BYTES:
         raise ExtractionFailed(reason=Reason.TOO_LARGE)
@@ -246,6 +237,7 @@ def _version(source: Source, number: int, content: bytes, media_type: MediaType)
         file_key=version_key(SourceId(source.id), number),
         media_type=media_type,
         content_hash=sha256(content).digest(),
+        bytes=len(content),
     )
 
 

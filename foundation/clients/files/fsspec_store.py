@@ -51,6 +51,24 @@ class FsspecStore:
         except FileNotFoundError:
             return
 
+    async def delete_all(self, tenant_id: TenantId) -> None:
+        """Delete everything of a tenant; nothing to delete is no error."""
+        try:
+            await asyncio.to_thread(self._files.rm, self._folder(tenant_id), recursive=True)
+        except FileNotFoundError:
+            return
+
+    async def exists(self, tenant_id: TenantId, key: str | None = None) -> bool:
+        """Return whether a file is there, or, without a key, anything of the tenant.
+
+        Raises:
+            InvalidInput: the key could leave the tenant's folder.
+        """
+        path = self._folder(tenant_id) if key is None else self._path(tenant_id, key)
+        # Object stores cache their listings.
+        await asyncio.to_thread(self._files.invalidate_cache)
+        return bool(await asyncio.to_thread(self._files.exists, path))
+
     def _write(self, path: str, content: bytes) -> None:
         # Beside the target, so that the move is one step of the file system.
         draft = f"{path}.{uuid4().hex}.part"
@@ -66,4 +84,7 @@ class FsspecStore:
     def _path(self, tenant_id: TenantId, key: str) -> str:
         if not _KEY.fullmatch(key):
             raise InvalidInput(field="key")
-        return f"{self._root}/{tenant_id.hex}/{key}"
+        return f"{self._folder(tenant_id)}/{key}"
+
+    def _folder(self, tenant_id: TenantId) -> str:
+        return f"{self._root}/{tenant_id.hex}"

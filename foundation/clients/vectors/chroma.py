@@ -101,6 +101,19 @@ class ChromaIndex:
             except NotFoundError:
                 return
 
+    async def count(self, collection: Collection, ids: Sequence[UUID] | None = None) -> int:
+        """Return how many of these vectors, or of all, are there; an unknown collection has none."""
+        self._open.pop(collection, None)  # asked to prove something: another process may have dropped it
+        async with self._server() as client:
+            found = await self._find(client, collection)
+            if found is None:
+                return 0
+            if ids is None:
+                return int(await found.count())
+            parts = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
+            there = [await found.get(ids=[str(each) for each in part], include=[]) for part in parts]
+            return sum(len(each["ids"]) for each in there)
+
     async def ping(self) -> None:
         """Return when the server answers."""
         async with self._server() as client:

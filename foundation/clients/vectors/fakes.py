@@ -32,3 +32,7 @@ class ExactIndex:
 
     async def drop(self, collection: Collection) -> None:
         self._collections.pop(collection, None)
+
+    async def count(self, collection: Collection, ids: Sequence[UUID] | None = None) -> int:
+        there = self._collections.get(collection, {})
+        return len(there) if ids is None else sum(each in there for each in ids)

@@ -140,7 +140,12 @@ begin
         raise invalid_parameter_value using message = 'no such task';
     end if;
     insert into jobs.procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-    values ('ingest', task, task || ':' || subject, task || ':' || subject,
+    values ('ingest', task,
+            -- Not while the source is being read: what that run still writes would be left over.
+            coalesce((select 'source:' || e.subject from public.erasures e
+                      where task = 'erase' and e.tenant_id = tenant and e.id = enqueue_knowledge.subject
+                        and e.kind = 'source'), task || ':' || subject),
+            task || ':' || subject,
             jsonb_build_object('tenant', tenant, 'subject', subject))
     on conflict (queueing_lock) where status = 'todo' do nothing;
 end $$;
@@ -163,7 +168,7 @@ as $$
     where w.updated_at < clock_timestamp() - at_rest_for
       and not exists (
           select 1 from jobs.procrastinate_jobs j
-          where j.lock = w.task || ':' || w.subject and j.status in ('todo', 'doing')
+          where j.queueing_lock = w.task || ':' || w.subject and j.status in ('todo', 'doing')
       )
     limit 100
 $$;
