@@ -80,6 +80,20 @@ class ConversationNotFound(NotFound):
     code = "conversation_not_found"
 
 
+class Conflict(ReplikError):
+    """This is not possible in the present state."""
+
+    code = "conflict"
+    status = 409
+
+
+class IngestCancelled(ReplikError):
+    """Reading this source was cancelled."""
+
+    code = "ingest_cancelled"
+    status = 409
+
+
 class MessageConflict(ReplikError):
     """This client message id was already used with another text."""
 

@@ -19,7 +19,7 @@ from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
 from foundation.clients.vectors.port import VectorIndex
 from foundation.database.models import SourceVersion
-from foundation.errors import ExtractionFailed, NotFound
+from foundation.errors import ExtractionFailed, IngestCancelled, NotFound
 from foundation.ids import SourceId, TenantId, show
 from foundation.tenancy import Tenancy
 from foundation.turns import Language
@@ -78,8 +78,19 @@ async def ingest(ingestion: Ingestion, tenant_id: TenantId, source_id: SourceId)
     run = _Run(ingestion, tenant_id, source_id)
     try:
         return await run.ingest()
+    except IngestCancelled:
+        return await _stopped(ingestion, tenant_id, source_id)
     except ExtractionFailed as failure:
         return await fail(ingestion, tenant_id, source_id, str(failure.data.get("reason", Reason.DAMAGED)))
+
+
+async def _stopped(ingestion: Ingestion, tenant_id: TenantId, source_id: SourceId) -> State:
+    """Tell who watches that the run ended where somebody stopped it."""
+    async with ingestion.tenancy.session(tenant_id) as session:
+        source = await records.source(session, tenant_id, source_id)
+    state: State = "failed" if source.live_version is None else "ready"
+    await publish(ingestion.bus, tenant_id, source_id, state, reason=source.reason)
+    return state
 
 
 async def fail(ingestion: Ingestion, tenant_id: TenantId, source_id: SourceId, reason: str) -> State:
@@ -138,7 +149,7 @@ class _Run:
 
     async def _begin(self) -> _Work:
         async with self.to.tenancy.session(self.tenant_id) as session:
-            source = await records.locked_source(session, self.tenant_id, self.source_id)
+            source = await records.source_at_work(session, self.tenant_id, self.source_id)
             newest = await records.newest_version(session, self.tenant_id, self.source_id)
             pending = None if newest is None or newest.version == source.live_version else newest
             # A page that is live is fetched anew only when somebody asked for it by queueing the source.
@@ -160,7 +171,7 @@ class _Run:
         media_type = await asyncio.to_thread(media_type_of, fetched.content)
         content_hash = sha256(fetched.content).digest()
         async with self.to.tenancy.session(self.tenant_id) as session:
-            source = await records.locked_source(session, self.tenant_id, self.source_id)
+            source = await records.source_at_work(session, self.tenant_id, self.source_id)
             newest = await records.newest_version(session, self.tenant_id, self.source_id)
             if newest is not None and newest.content_hash == content_hash:
                 return None if newest.version == source.live_version else newest
@@ -183,7 +194,7 @@ class _Run:
     async def _unchanged(self) -> State:
         """End a run that found everything live; what a crash left of an older version is cleared away."""
         async with self.to.tenancy.session(self.tenant_id) as session:
-            source = await records.locked_source(session, self.tenant_id, self.source_id)
+            source = await records.source_at_work(session, self.tenant_id, self.source_id)
             total = source.chunks_total = await records.live_passages(session, self.tenant_id, self.source_id)
             source.state, source.reason, source.chunks_done = "ready", None, total
             source.updated_at = func.clock_timestamp()
@@ -211,7 +222,7 @@ class _Run:
         model = self.to.compute.model
         hashes = [passage.content_hash for passage in passages]
         async with self.to.tenancy.session(self.tenant_id) as session:
-            source = await records.locked_source(session, self.tenant_id, self.source_id)
+            source = await records.source_at_work(session, self.tenant_id, self.source_id)
             other = await records.write_passages(session, version, passages)
             known = await records.known_hashes(session, self.tenant_id, model, hashes)
             done = sum(content_hash in known for content_hash in hashes)
@@ -235,7 +246,7 @@ class _Run:
             nonlocal done
             vectors = await self.to.compute.embed([texts[content_hash] for content_hash in hashes])
             async with self.to.tenancy.session(self.tenant_id) as session:
-                source = await records.locked_source(session, self.tenant_id, self.source_id)
+                source = await records.source_at_work(session, self.tenant_id, self.source_id)
                 await records.write_vectors(session, self.tenant_id, self.to.compute.model, hashes, vectors)
                 done += sum(uses[content_hash] for content_hash in hashes)
                 # Batches end in any order; the bar never goes back.
@@ -255,7 +266,7 @@ class _Run:
 
     async def _go_live(self, version: SourceVersion, document: Document) -> None:
         async with self.to.tenancy.session(self.tenant_id) as session:
-            source = await records.locked_source(session, self.tenant_id, self.source_id)
+            source = await records.source_at_work(session, self.tenant_id, self.source_id)
             before = {"state": source.state, "live_version": source.live_version}
             await records.go_live(session, source, version)
             await records.describe(session, version, document.title, document.language)

@@ -6,16 +6,20 @@ from hashlib import sha256
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from foundation.clients.embedding.port import Vectors
 from foundation.clients.vectors.port import Collection
 from foundation.database.models import Embedding, PassageRow, Source, SourceVersion, VectorCollection
-from foundation.errors import NotFound
+from foundation.errors import IngestCancelled, NotFound
 from foundation.ids import SourceId, TenantId, new_uuid
 from foundation.tenancy import TenantSession
 from ingest.chunk import Chunk
+from ingest.extract import Reason
+
+AT_WORK = frozenset({"queued", "extracting", "embedding"})
+"""States of a source that is being read."""
 
 LITTLE_ENDIAN = np.dtype("<f4")
 
@@ -58,6 +62,55 @@ async def locked_source(session: TenantSession, tenant_id: TenantId, source_id: 
     if source is None:
         raise NotFound(kind="source")
     return source
+
+
+async def source_at_work(session: TenantSession, tenant_id: TenantId, source_id: SourceId) -> Source:
+    """Return the source's row, locked, for a step of a run.
+
+    Raises:
+        NotFound: it was deleted, or is another tenant's.
+        IngestCancelled: somebody stopped it.
+    """
+    source = await locked_source(session, tenant_id, source_id)
+    if source.reason == Reason.CANCELLED:
+        raise IngestCancelled()
+    return source
+
+
+async def one_at_a_time(session: TenantSession, subject: bytes) -> None:
+    """Let transactions of one tenant about the same subject follow each other."""
+    await session.execute(
+        text(
+            "select pg_advisory_xact_lock(hashtextextended(current_setting('app.tenant_id') || :subject, 0))"
+        ),
+        {"subject": subject.hex()},
+    )
+
+
+async def source_of_content(
+    session: TenantSession, tenant_id: TenantId, kind: str, content_hash: bytes
+) -> SourceId | None:
+    """Return the oldest source of this kind whose newest version has this content."""
+    newest = (
+        select(func.max(SourceVersion.version))
+        .where(SourceVersion.tenant_id == Source.tenant_id, SourceVersion.source_id == Source.id)
+        .correlate(Source)
+        .scalar_subquery()
+    )
+    found = await session.execute(
+        select(Source.id)
+        .join(
+            SourceVersion,
+            (SourceVersion.tenant_id == Source.tenant_id)
+            & (SourceVersion.source_id == Source.id)
+            & (SourceVersion.version == newest),
+        )
+        .where(Source.tenant_id == tenant_id, Source.kind == kind, SourceVersion.content_hash == content_hash)
+        .order_by(Source.created_at, Source.id)
+        .limit(1)
+    )
+    known = found.scalar_one_or_none()
+    return None if known is None else SourceId(known)
 
 
 async def newest_version(

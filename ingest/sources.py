@@ -4,13 +4,14 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Literal
 
 from sqlalchemy import func, select
 
 from foundation import audit
 from foundation.clients.files.port import FileStore
 from foundation.database.models import Source, SourceVersion
-from foundation.errors import ExtractionFailed, InvalidInput
+from foundation.errors import Conflict, ExtractionFailed, InvalidInput
 from foundation.ids import SourceId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest import records
@@ -21,6 +22,7 @@ from ingest.pipeline import version_key
 from ingest.queue import enqueue_ingest
 
 MAX_BYTES = 25_000_000
+LEAST_RESYNC_S = 300
 _MAX_NAME = 300
 
 
@@ -37,6 +39,9 @@ class SourceView:
     live_version: int | None
     chunks_done: int
     chunks_total: int | None
+    audience: str
+    resync_s: int | None
+    checked_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -62,17 +67,13 @@ class Sources:
     ) -> SourceId:
         """Add a document; `name` is shown and not trusted. `enqueue=False` leaves ingestion to the caller.
 
+        The same content given again is the same source: what is added is returned, or what was there.
+
         Raises:
             ExtractionFailed: with `reason` `empty`, `too_large`, `unsupported`, `damaged` or `password`.
             InvalidInput: the name is empty or too long.
         """
-        media_type = await _checked(content)
-        source_id = SourceId(new_uuid())
-        await self.files.write(tenant_id, version_key(source_id, 1), content)
-        async with self.tenancy.session(tenant_id) as session:
-            source = Source(tenant_id=tenant_id, id=source_id, kind="file", name=_name(name))
-            await self._add(session, source, actor, enqueue=enqueue, content=content, media_type=media_type)
-        return source_id
+        return await self._add_content(tenant_id, actor, "file", _name(name), content, enqueue=enqueue)
 
     async def add_text(self, tenant_id: TenantId, actor: str, title: str, content: str) -> SourceId:
         """Add a text that was written or pasted, plain or Markdown.
@@ -82,16 +83,10 @@ class Sources:
             InvalidInput: the title is empty or too long.
         """
         encoded = content.encode("utf-8", errors="replace")
-        media_type = await _checked(encoded)
-        source_id = SourceId(new_uuid())
-        await self.files.write(tenant_id, version_key(source_id, 1), encoded)
-        async with self.tenancy.session(tenant_id) as session:
-            source = Source(tenant_id=tenant_id, id=source_id, kind="text", name=_name(title))
-            await self._add(session, source, actor, enqueue=True, content=encoded, media_type=media_type)
-        return source_id
+        return await self._add_content(tenant_id, actor, "text", _name(title), encoded, enqueue=True)
 
     async def add_url(self, tenant_id: TenantId, actor: str, url: str) -> SourceId:
-        """Add a web page; it is fetched when it is ingested.
+        """Add a web page; it is fetched when it is ingested. An address given again is the same source.
 
         Raises:
             ExtractionFailed: `bad_address`.
@@ -99,6 +94,14 @@ class Sources:
         uri = str(parse(url))
         source_id = SourceId(new_uuid())
         async with self.tenancy.session(tenant_id) as session:
+            await records.one_at_a_time(session, uri.encode())
+            known = await session.scalar(
+                select(Source.id).where(
+                    Source.tenant_id == tenant_id, Source.kind == "url", Source.uri == uri
+                )
+            )
+            if known is not None:
+                return SourceId(known)
             source = Source(tenant_id=tenant_id, id=source_id, kind="url", name=uri, uri=uri)
             await self._add(session, source, actor, enqueue=True)
         return source_id
@@ -133,6 +136,69 @@ class Sources:
             source = await records.locked_source(session, tenant_id, source_id)
             await self._requeue(session, source, actor, "source.resync", enqueue=True)
 
+    async def cancel(self, tenant_id: TenantId, actor: str, source_id: SourceId) -> None:
+        """Stop reading a source: what was live stays live, and `resync` takes it up again.
+
+        Raises:
+            NotFound: there is no such source.
+            Conflict: nothing is being read.
+        """
+        async with self.tenancy.session(tenant_id) as session:
+            source = await records.locked_source(session, tenant_id, source_id)
+            if source.state not in records.AT_WORK:
+                raise Conflict(state=source.state)
+            before = {"state": source.state}
+            source.state = "failed" if source.live_version is None else "ready"
+            source.reason, source.updated_at = Reason.CANCELLED.value, func.clock_timestamp()
+            await audit.record(
+                session,
+                tenant_id,
+                actor=actor,
+                action="source.cancel",
+                subject=show("source", source_id),
+                before=before,
+                after={"state": source.state},
+            )
+
+    async def change(
+        self,
+        tenant_id: TenantId,
+        actor: str,
+        source_id: SourceId,
+        *,
+        name: str | None = None,
+        audience: Literal["customer", "staff"] | None = None,
+        resync_s: int | None = None,
+    ) -> None:
+        """Rename a source, say who may be answered from it, or how often its page is looked at.
+
+        `resync_s` is in seconds, 0 for never; None leaves a value as it is.
+
+        Raises:
+            NotFound: there is no such source.
+            InvalidInput: the name is empty or too long, or `resync_s` is below `LEAST_RESYNC_S`.
+        """
+        if resync_s is not None and 0 < resync_s < LEAST_RESYNC_S:
+            raise InvalidInput(field="resync_s", least=LEAST_RESYNC_S)
+        async with self.tenancy.session(tenant_id) as session:
+            source = await records.locked_source(session, tenant_id, source_id)
+            before = {"name": source.name, "audience": source.audience, "resync_s": source.resync_s}
+            source.name = source.name if name is None else _name(name)
+            source.audience = audience or source.audience
+            source.resync_s = source.resync_s if resync_s is None else resync_s or None
+            source.updated_at = func.clock_timestamp()
+            after = {"name": source.name, "audience": source.audience, "resync_s": source.resync_s}
+            subject = show("source", source_id)
+            await audit.record(
+                session,
+                tenant_id,
+                actor=actor,
+                action="source.change",
+                subject=subject,
+                before=before,
+                after=after,
+            )
+
     async def list(self, tenant_id: TenantId) -> list[SourceView]:
         """Return all sources, newest first."""
         async with self.tenancy.session(tenant_id) as session:
@@ -165,6 +231,22 @@ class Sources:
                 .order_by(Source.created_at, SourceVersion.version)
             )
             return {row.name: Known(SourceId(row.id), row.state, row.content_hash) for row in found}
+
+    async def _add_content(
+        self, tenant_id: TenantId, actor: str, kind: str, name: str, content: bytes, *, enqueue: bool
+    ) -> SourceId:
+        media_type = await _checked(content)
+        source_id = SourceId(new_uuid())
+        async with self.tenancy.session(tenant_id) as session:
+            content_hash = sha256(content).digest()
+            await records.one_at_a_time(session, content_hash)
+            known = await records.source_of_content(session, tenant_id, kind, content_hash)
+            if known is not None:
+                return known
+            await self.files.write(tenant_id, version_key(source_id, 1), content)
+            source = Source(tenant_id=tenant_id, id=source_id, kind=kind, name=name)
+            await self._add(session, source, actor, enqueue=enqueue, content=content, media_type=media_type)
+        return source_id
 
     async def _add(
         self,
@@ -252,6 +334,9 @@ def _view(source: Source) -> SourceView:
         live_version=source.live_version,
         chunks_done=source.chunks_done,
         chunks_total=source.chunks_total,
+        audience=source.audience,
+        resync_s=source.resync_s,
+        checked_at=source.checked_at,
         created_at=source.created_at,
         updated_at=source.updated_at,
     )

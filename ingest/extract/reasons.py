@@ -17,6 +17,8 @@ class Reason(StrEnum):
     ADDRESS_REFUSED = "address_refused"
     UNREACHABLE = "unreachable"
     FILE_MISSING = "file_missing"
+    GONE = "gone"
+    CANCELLED = "cancelled"
     INTERNAL = "internal"
 
 
@@ -61,6 +63,14 @@ _SENTENCES = {
     Reason.FILE_MISSING: (
         "Den uppladdade filen finns inte kvar. Ladda upp den igen.",
         "The uploaded file is no longer there. Upload it again.",
+    ),
+    Reason.GONE: (
+        "Sidan finns inte längre. Det som lästes tidigare används tills du tar bort källan.",
+        "The page is no longer there. What was read before is used until you delete the source.",
+    ),
+    Reason.CANCELLED: (
+        "Inläsningen avbröts. Läs in igen när du vill.",
+        "Reading was cancelled. Start it again when you like.",
     ),
     Reason.INTERNAL: (
         "Något gick fel hos oss. Försök igen.",

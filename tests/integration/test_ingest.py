@@ -15,7 +15,7 @@ from foundation.clients.embedding.fakes import HashingEmbedder
 from foundation.clients.embedding.port import Vectors
 from foundation.database.engine import connect
 from foundation.database.roles import DatabaseUrls
-from foundation.errors import DependencyUnavailable, ExtractionFailed, InvalidInput, NotFound
+from foundation.errors import Conflict, DependencyUnavailable, ExtractionFailed, InvalidInput, NotFound
 from foundation.tenancy import Tenancy
 from ingest.cli_import import import_folder
 from ingest.compute import ThreadCompute
@@ -319,3 +319,58 @@ async def test_vectors_are_kept_as_they_came(house: House) -> None:
         stored = (await session.execute(text("select vector from embeddings"))).scalar_one()
     expected = await house.embedder.queries(["a\nÖppet alla dagar."])
     assert np.array_equal(np.frombuffer(stored, "<f4"), expected[0])
+
+
+async def test_the_same_content_given_again_is_the_same_source(house: House) -> None:
+    first, second = await asyncio.gather(house.add("# A\n\nText.", "a.md"), house.add("# A\n\nText.", "b.md"))
+    assert first == second
+    assert [each.id for each in await house.sources.list(house.tenant_id)] == [first]
+    assert await audit_actions(house.tenancy, house.tenant_id) == ["source.add"]
+    url = "https://shop.example/frakt"
+    pages = [await house.sources.add_url(house.tenant_id, "test", url) for _ in range(2)]
+    assert pages[0] == pages[1]
+    # Once it says something else, the old content is new again.
+    await house.sources.replace_file(house.tenant_id, "test", first, b"# A\n\nOther.")
+    assert await house.add("# A\n\nText.") != first
+
+
+async def test_a_cancelled_run_stops_and_can_be_taken_up_again(
+    tenancy: Tenancy, chroma_url: str, tmp_path: Path
+) -> None:
+    house = House(tenancy, await make_tenant(tenancy), chroma_url, tmp_path)
+    source_id = await house.add("# A\n\nOld.")
+    await house.run(source_id)
+    slow = Slow()
+    house.ingestion = replace(house.ingestion, compute=ThreadCompute(slow))
+    await house.sources.replace_file(house.tenant_id, "test", source_id, b"# A\n\nNew.")
+    running = asyncio.create_task(house.run(source_id))
+    await slow.begun.wait()
+    await house.sources.cancel(house.tenant_id, "anna", source_id)
+    slow.go_on.set()
+    assert await running == "ready"
+
+    source = await house.sources.get(house.tenant_id, source_id)
+    assert (source.state, source.reason, source.live_version) == ("ready", "cancelled", 1)
+    assert await house.passages() == ["Old."]
+    assert (await audit_actions(house.tenancy, house.tenant_id))[-1] == "source.cancel"
+    with pytest.raises(Conflict):
+        await house.sources.cancel(house.tenant_id, "anna", source_id)
+    # A job that still waits for it does nothing, until somebody asks for it.
+    assert await house.run(source_id) == "ready"
+    assert await house.passages() == ["Old."]
+    await house.sources.resync(house.tenant_id, "anna", source_id)
+    assert await house.run(source_id) == "ready"
+    assert await house.passages() == ["New."]
+
+
+async def test_what_is_changed_about_a_source_is_stored_and_audited(house: House) -> None:
+    source_id = await house.add("Text.")
+    change = house.sources.change
+    await change(house.tenant_id, "anna", source_id, name="Nytt", audience="staff", resync_s=3_600)
+    source = await house.sources.get(house.tenant_id, source_id)
+    assert (source.name, source.audience, source.resync_s) == ("Nytt", "staff", 3_600)
+    await change(house.tenant_id, "anna", source_id, resync_s=0)
+    assert (await house.sources.get(house.tenant_id, source_id)).resync_s is None
+    with pytest.raises(InvalidInput):
+        await change(house.tenant_id, "anna", source_id, resync_s=10)
+    assert await audit_actions(house.tenancy, house.tenant_id) == ["source.add", *["source.change"] * 2]
