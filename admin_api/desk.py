@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from typing import Annotated, cast
+from uuid import UUID
 
 from fastapi import Depends, Request
 
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
 from foundation.clients.vectors.port import VectorIndex
-from foundation.ids import TenantId
+from foundation.errors import InvalidId, NotFound
+from foundation.ids import TenantId, parse
 from foundation.tenancy import Tenancy
 from ingest.sources import Sources
 
@@ -41,3 +43,15 @@ DeskDep = Annotated[Desk, Depends(_desk)]
 def language_of(request: Request) -> str:
     """Return `sv` or `en`, as the client prefers."""
     return "sv" if request.headers.get("accept-language", "").lower().startswith("sv") else "en"
+
+
+def id_of(kind: str, text: str) -> UUID:
+    """Return the id behind its API form.
+
+    Raises:
+        NotFound: it is none of this kind.
+    """
+    try:
+        return parse(kind, text)
+    except InvalidId:
+        raise NotFound(kind=kind) from None

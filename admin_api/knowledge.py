@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from admin_api import sources
+from admin_api import sources, versions
 
 router = APIRouter(tags=["knowledge"])
-router.include_router(sources.router)
+for part in (sources.router, sources.keeping, sources.erasures, versions.router, versions.answers):
+    router.include_router(part)

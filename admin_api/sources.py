@@ -1,24 +1,29 @@
-"""Routes for sources: add a document, a text or an address, and watch it being read."""
+"""Routes for sources: add a document, a text or an address, watch it being read, keep it in order."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import datetime
+from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.datastructures import UploadFile
 
-from admin_api.desk import Desk, DeskDep
-from foundation.errors import InvalidId, InvalidInput, NotFound
-from foundation.ids import SourceId, parse, show
+from admin_api.desk import Desk, DeskDep, id_of
+from foundation.errors import InvalidInput
+from foundation.ids import SourceId, show
+from ingest.erase import delete_source, proof_of
 from ingest.extract import sentence
 from ingest.progress import channel
-from ingest.sources import SourceView
+from ingest.sources import MAX_BYTES, SourceView
 
 LONGEST_TEXT = 500_000
 _LOOK_S = 2.0
 _ENDS = {"ready", "failed", "stale"}
+
+Audience = Literal["customer", "staff"]
 
 
 class Text(BaseModel):
@@ -37,41 +42,90 @@ class Text(BaseModel):
         return self
 
 
+class Change(BaseModel):
+    """What to change about a source; what is left out stays."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = None
+    audience: Audience | None = None
+    """Whose questions it answers: customers' and staff's, or staff's only."""
+    resync_s: int | None = Field(default=None, ge=0, le=366 * 86_400)
+    """How often its page is looked at, in seconds; 0 for never."""
+
+
 class SourceState(BaseModel):
     source_id: str
     name: str
+    kind: str
+    url: str | None
     state: str
     reason: str | None
-    """Why it failed, in words for people."""
+    """Why it failed or is stale, in words for people."""
+    live_version: int | None
     chunks_done: int
     chunks_total: int | None
+    audience: str
+    resync_s: int | None
+    checked_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
 
 
 class SourceList(BaseModel):
     sources: list[SourceState]
+    next: str | None = None
+    """Give this as `after` for the ones that follow; null at the end."""
+
+
+class Erased(BaseModel):
+    """How far a deletion is: `done` once a check found nothing left."""
+
+    erasure_id: str
+    state: str
+    left: dict[str, int]
+    """What the check found, by kind: rows, files, vectors."""
 
 
 router = APIRouter(prefix="/sources")
+keeping = APIRouter(prefix="/sources")
+"""What only the holder of a key may do, beyond adding and watching."""
 
 
 @router.post("", status_code=202)
 async def add(desk: DeskDep, request: Request) -> SourceState:
-    """Add a file (multipart field `file`), a text (`text`, `title`) or an address (`url`)."""
-    source_id = await _add(desk, request)
-    return _state(await desk.sources.get(desk.tenant_id, source_id), desk.language)
+    """Add a file (multipart field `file`), a text (`text`, `title`) or an address (`url`).
+
+    The same content, or the same address, given again is the same source.
+    """
+    return await _state_of(desk, await _add(desk, request))
 
 
 @router.get("")
-async def listed(desk: DeskDep) -> SourceList:
-    """List all sources, newest first."""
-    views = await desk.sources.list(desk.tenant_id)
-    return SourceList(sources=[_state(view, desk.language) for view in views])
+async def listed(
+    desk: DeskDep,
+    after: Annotated[str | None, Query(max_length=64)] = None,
+    state: Annotated[str | None, Query(max_length=20)] = None,
+    search: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 500,
+) -> SourceList:
+    """List sources, newest first: those in a state, or with words in their name, as you like."""
+    last = None if after is None else id_of("source", after)
+    views = await desk.sources.list(
+        desk.tenant_id,
+        after=None if last is None else SourceId(last),
+        state=state,
+        search=search,
+        limit=limit + 1,
+    )
+    shown = [_state(view, desk.language) for view in views[:limit]]
+    return SourceList(sources=shown, next=shown[-1].source_id if len(views) > limit else None)
 
 
 @router.get("/{source_id}/events", response_class=StreamingResponse)
 async def events(desk: DeskDep, source_id: str) -> StreamingResponse:
     """Follow a source until it is ready, or could not be read."""
-    known = _source_of(source_id)
+    known = SourceId(id_of("source", source_id))
     await desk.sources.get(desk.tenant_id, known)
     return StreamingResponse(
         _encoded(_progress(desk, known)),
@@ -80,15 +134,75 @@ async def events(desk: DeskDep, source_id: str) -> StreamingResponse:
     )
 
 
+@keeping.get("/{source_id}")
+async def get(desk: DeskDep, source_id: str) -> SourceState:
+    """Show one source."""
+    return await _state_of(desk, SourceId(id_of("source", source_id)))
+
+
+@keeping.patch("/{source_id}")
+async def change(desk: DeskDep, source_id: str, body: Change) -> SourceState:
+    """Rename a source, say whom it answers, or how often its page is looked at."""
+    known = SourceId(id_of("source", source_id))
+    await desk.sources.change(
+        desk.tenant_id,
+        desk.actor,
+        known,
+        name=body.name,
+        audience=body.audience,
+        resync_s=body.resync_s,
+    )
+    return await _state_of(desk, known)
+
+
+@keeping.put("/{source_id}/content", status_code=202)
+async def replace(desk: DeskDep, request: Request, source_id: str) -> SourceState:
+    """Give a source a new file (field `file`); the old version answers until the new one is read."""
+    known = SourceId(id_of("source", source_id))
+    _, content = await _file(request)
+    await desk.sources.replace_file(desk.tenant_id, desk.actor, known, content)
+    return await _state_of(desk, known)
+
+
+@keeping.post("/{source_id}/resync", status_code=202)
+async def resync(desk: DeskDep, source_id: str) -> SourceState:
+    """Read a source again: a page is fetched anew, and what failed or was cancelled is tried once more."""
+    known = SourceId(id_of("source", source_id))
+    await desk.sources.resync(desk.tenant_id, desk.actor, known)
+    return await _state_of(desk, known)
+
+
+@keeping.post("/{source_id}/cancel")
+async def cancel(desk: DeskDep, source_id: str) -> SourceState:
+    """Stop reading a source; what was live stays live."""
+    known = SourceId(id_of("source", source_id))
+    await desk.sources.cancel(desk.tenant_id, desk.actor, known)
+    return await _state_of(desk, known)
+
+
+@keeping.delete("/{source_id}", status_code=202)
+async def delete(desk: DeskDep, source_id: str) -> Erased:
+    """Delete a source. Nothing finds it from now on; its files and vectors go in the background."""
+    erasure = await delete_source(
+        desk.tenancy, desk.tenant_id, desk.actor, SourceId(id_of("source", source_id))
+    )
+    return Erased(erasure_id=show("erasure", erasure), state="queued", left={})
+
+
+erasures = APIRouter(prefix="/erasures")
+
+
+@erasures.get("/{erasure_id}")
+async def erased(desk: DeskDep, erasure_id: str) -> Erased:
+    """Show what a check after a deletion found."""
+    state, left = await proof_of(desk.tenancy, desk.tenant_id, id_of("erasure", erasure_id))
+    return Erased(erasure_id=erasure_id, state=state, left=left)
+
+
 async def _add(desk: Desk, request: Request) -> SourceId:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form(max_files=1, max_fields=5) as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise InvalidInput(field="file")
-            return await desk.sources.add_file(
-                desk.tenant_id, desk.actor, file.filename or "document", await file.read()
-            )
+        name, content = await _file(request)
+        return await desk.sources.add_file(desk.tenant_id, desk.actor, name, content)
     try:
         body = Text.model_validate_json(await request.body())
     except ValueError:
@@ -98,12 +212,20 @@ async def _add(desk: Desk, request: Request) -> SourceId:
     return await desk.sources.add_text(desk.tenant_id, desk.actor, body.title, body.text or "")
 
 
+async def _file(request: Request) -> tuple[str, bytes]:
+    async with request.form(max_files=1, max_fields=5) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidInput(field="file")
+        return file.filename or "document", await file.read(MAX_BYTES + 1)
+
+
 async def _progress(desk: Desk, source_id: SourceId) -> AsyncGenerator[SourceState | None, None]:
     """Yield the source's state each time it changes, None when it did not. The bus only says when to look."""
     last: SourceState | None = None
     async with desk.bus.subscribe(channel(desk.tenant_id, source_id)) as news:
         while True:
-            now = _state(await desk.sources.get(desk.tenant_id, source_id), desk.language)
+            now = await _state_of(desk, source_id)
             yield now if now != last else None
             last = now
             if now.state in _ENDS:
@@ -119,22 +241,27 @@ async def _encoded(states: AsyncGenerator[SourceState | None, None]) -> AsyncGen
 
 
 def _event(state: SourceState) -> bytes:
-    return b"event: progress\ndata: %s\n\n" % orjson.dumps(state.model_dump())
+    return b"event: progress\ndata: %s\n\n" % orjson.dumps(state.model_dump(mode="json"))
+
+
+async def _state_of(desk: Desk, source_id: SourceId) -> SourceState:
+    return _state(await desk.sources.get(desk.tenant_id, source_id), desk.language)
 
 
 def _state(view: SourceView, language: str) -> SourceState:
     return SourceState(
         source_id=show("source", view.id),
         name=view.name,
+        kind=view.kind,
+        url=view.uri,
         state=view.state,
         reason=sentence(view.reason, language) if view.reason else None,
+        live_version=view.live_version,
         chunks_done=view.chunks_done,
         chunks_total=view.chunks_total,
+        audience=view.audience,
+        resync_s=view.resync_s,
+        checked_at=view.checked_at,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
     )
-
-
-def _source_of(text: str) -> SourceId:
-    try:
-        return SourceId(parse("source", text))
-    except InvalidId:
-        raise NotFound(kind="source") from None

@@ -87,13 +87,6 @@ class Conflict(ReplikError):
     status = 409
 
 
-class IngestCancelled(ReplikError):
-    """Reading this source was cancelled."""
-
-    code = "ingest_cancelled"
-    status = 409
-
-
 class MessageConflict(ReplikError):
     """This client message id was already used with another text."""
 

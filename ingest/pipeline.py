@@ -19,7 +19,7 @@ from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
 from foundation.clients.vectors.port import VectorIndex
 from foundation.database.models import SourceVersion
-from foundation.errors import ExtractionFailed, IngestCancelled, NotFound
+from foundation.errors import ExtractionFailed, NotFound
 from foundation.ids import SourceId, TenantId, show
 from foundation.tenancy import Tenancy
 from foundation.turns import Language
@@ -78,7 +78,7 @@ async def ingest(ingestion: Ingestion, tenant_id: TenantId, source_id: SourceId)
     run = _Run(ingestion, tenant_id, source_id)
     try:
         return await run.ingest()
-    except IngestCancelled:
+    except records.Cancelled:
         return await _stopped(ingestion, tenant_id, source_id)
     except ExtractionFailed as failure:
         return await fail(ingestion, tenant_id, source_id, str(failure.data.get("reason", Reason.DAMAGED)))

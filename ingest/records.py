@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from foundation.clients.embedding.port import Vectors
 from foundation.clients.vectors.port import Collection
 from foundation.database.models import Embedding, PassageRow, Source, SourceVersion, VectorCollection
-from foundation.errors import IngestCancelled, NotFound
+from foundation.errors import NotFound
 from foundation.ids import SourceId, TenantId, new_uuid
 from foundation.tenancy import TenantSession
 from ingest.chunk import Chunk
@@ -22,6 +22,10 @@ AT_WORK = frozenset({"queued", "extracting", "embedding"})
 """States of a source that is being read."""
 
 LITTLE_ENDIAN = np.dtype("<f4")
+
+
+class Cancelled(Exception):
+    """Somebody stopped the run; it never leaves `ingest`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,11 @@ async def source_at_work(session: TenantSession, tenant_id: TenantId, source_id:
 
     Raises:
         NotFound: it was deleted, or is another tenant's.
-        IngestCancelled: somebody stopped it.
+        Cancelled: somebody stopped it.
     """
     source = await locked_source(session, tenant_id, source_id)
     if source.reason == Reason.CANCELLED:
-        raise IngestCancelled()
+        raise Cancelled()
     return source
 
 

@@ -199,14 +199,26 @@ class Sources:
                 after=after,
             )
 
-    async def list(self, tenant_id: TenantId) -> list[SourceView]:
-        """Return all sources, newest first."""
+    async def list(
+        self,
+        tenant_id: TenantId,
+        *,
+        after: SourceId | None = None,
+        state: str | None = None,
+        search: str | None = None,
+        limit: int | None = None,
+    ) -> list[SourceView]:
+        """Return sources, newest first: those older than `after`, in a state, with a text in their name."""
+        # Ids are made in the order of time.
+        wanted = select(Source).where(Source.tenant_id == tenant_id).order_by(Source.id.desc())
+        if after is not None:
+            wanted = wanted.where(Source.id < after)
+        if state is not None:
+            wanted = wanted.where(Source.state == state)
+        if search:
+            wanted = wanted.where(func.strpos(func.lower(Source.name), search.lower()) > 0)
         async with self.tenancy.session(tenant_id) as session:
-            found = await session.execute(
-                select(Source)
-                .where(Source.tenant_id == tenant_id)
-                .order_by(Source.created_at.desc(), Source.id)
-            )
+            found = await session.execute(wanted.limit(limit))
             return [_view(source) for source in found.scalars()]
 
     async def get(self, tenant_id: TenantId, source_id: SourceId) -> SourceView:

@@ -105,6 +105,21 @@ def create(slug: str, name: str, language: str) -> None:
     click.echo(json.dumps(made))
 
 
+@tenant.command("delete")
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete_(slug: str, yes: bool) -> None:
+    """Delete the tenant SLUG with everything it has, and print what a check found left."""
+    from serve.commands import delete_tenant_of  # noqa: PLC0415
+
+    if not yes:
+        click.confirm(f"Delete {slug!r} with its knowledge and its conversations?", abort=True)
+    with _plain_errors():
+        proof = asyncio.run(delete_tenant_of(_settings(), os.environ, slug))
+    click.echo(json.dumps(proof))
+    sys.exit(0 if not any(proof.values()) else 1)
+
+
 def _settings() -> Settings:
     """Return the settings. Ray reads the environment when it is imported: import it after this."""
     settings = Settings.load(os.environ, ENV_FILE)

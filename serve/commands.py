@@ -4,9 +4,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.database.engine import connect
 from foundation.database.migrate import migrate
 from foundation.database.roles import ensure_database
@@ -18,6 +21,8 @@ from foundation.stack.home import with_secrets
 from foundation.stack.runfile import RunFile
 from foundation.tenancy import Tenancy
 from ingest.cli_import import import_folder
+from ingest.erase import Eraser, delete_tenant
+from serve.assembly import files_root
 from serve.local_ray import connected_ray
 from serve.run import open_ingestion
 from serve.seed import seed
@@ -66,6 +71,25 @@ async def make_tenant(
         finally:
             await tenancy.close()
     return {"tenant_id": show("tenant", tenant_id), "server_key": server, "widget_key": publishable}
+
+
+async def delete_tenant_of(settings: Settings, environ: Mapping[str, str], slug: str) -> dict[str, int]:
+    """Delete a tenant at once, without waiting for a worker; return what a check found left, by kind.
+
+    Raises:
+        StartError: there is no such tenant, or a service does not start.
+    """
+    async with _services(settings, environ) as running:
+        tenancy = Tenancy(connect(running.require("database_url")))
+        try:
+            tenant_id = await tenancy.tenant_of_slug(slug)
+            if tenant_id is None:
+                raise StartError(f"There is no tenant {slug!r}.")
+            erasure = await delete_tenant(tenancy, tenant_id)
+            files, vectors = FsspecStore(files_root(running)), ChromaIndex(running.require("chroma_url"))
+            return asdict(await Eraser(tenancy, files, vectors).run(tenant_id, erasure))
+        finally:
+            await tenancy.close()
 
 
 @asynccontextmanager

@@ -217,7 +217,8 @@ def _errors(base: type[errors.ReplikError]) -> Iterator[type[errors.ReplikError]
 
 
 def test_routes_are_those_of_the_app() -> None:
-    documented = {cells[0].strip("`") for cells in table("docs/api.md", "Routes")}
+    pages = ("docs/api.md", "docs/knowledge.md")
+    documented = {cells[0].strip("`") for page in pages for cells in table(page, "Routes")}
     paths = create_app(lambda: pytest.fail("not entered")).openapi()["paths"]
     assert documented == {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 

@@ -1,0 +1,174 @@
+"""A tenant's knowledge over HTTP, as the holder of its server key meets it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from foundation.database.roles import DatabaseUrls
+from foundation.ids import SourceId, parse
+from foundation.tenancy import Tenancy
+from ingest.erase import Eraser
+from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
+from tests.support.house import House
+from tests.support.tenants import audit_actions, make_tenant
+
+pytestmark = pytest.mark.integration
+
+BASE = "/api/admin/knowledge"
+OLD, NEW = "# Returer\n\nDu har 30 dagars öppet köp.", "# Returer\n\nDu har 60 dagars öppet köp."
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Who holds the key, and the knowledge base behind it."""
+
+    house: House
+    client: httpx.AsyncClient
+    headers: dict[str, str]
+
+    async def ask(self, method: str, path: str, **request: Any) -> Any:
+        answer = await self.client.request(method, BASE + path, headers=self.headers, **request)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def refused(self, method: str, path: str, **request: Any) -> tuple[int, str]:
+        answer = await self.client.request(method, BASE + path, headers=self.headers, **request)
+        return answer.status_code, answer.json()["code"]
+
+    async def read(self, source_id: str) -> None:
+        """Do what the worker's job does."""
+        await self.house.run(SourceId(parse("source", source_id)))
+
+
+@pytest.fixture
+async def door(
+    database_urls: DatabaseUrls, redis_url: str, chroma_url: str, tmp_path: Path
+) -> AsyncIterator[FrontDoor]:
+    settings = settings_for(database_urls, redis_url, tmp_path, chroma_url=chroma_url)
+    async with front_door(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def keeper(door: FrontDoor, tenancy: Tenancy, chroma_url: str, tmp_path: Path) -> Keeper:
+    tenant_id = await make_tenant(tenancy)
+    key = await add_key(tenancy, tenant_id, "server")
+    house = House(tenancy, tenant_id, chroma_url, tmp_path)
+    return Keeper(house, door.client, {"Authorization": f"Bearer {key}"})
+
+
+async def test_a_source_from_upload_to_deletion(keeper: Keeper, tmp_path: Path) -> None:
+    added = await keeper.ask("POST", "/sources", files={"file": ("returer.md", OLD.encode())})
+    source = added["source_id"]
+    assert (added["state"], added["kind"], added["name"]) == ("queued", "file", "returer.md")
+    again = await keeper.ask("POST", "/sources", files={"file": ("kopia.md", OLD.encode())})
+    assert again["source_id"] == source
+
+    cancelled = await keeper.ask("POST", f"/sources/{source}/cancel")
+    assert (cancelled["state"], cancelled["reason"][:7]) == ("failed", "Reading")
+    assert await keeper.refused("POST", f"/sources/{source}/cancel") == (409, "conflict")
+    assert (await keeper.ask("POST", f"/sources/{source}/resync"))["state"] == "queued"
+    await keeper.read(source)
+    assert (await keeper.ask("GET", f"/sources/{source}"))["state"] == "ready"
+
+    changed = await keeper.ask("PATCH", f"/sources/{source}", json={"name": "Returer", "audience": "staff"})
+    assert (changed["name"], changed["audience"]) == ("Returer", "staff")
+    await keeper.ask("PUT", f"/sources/{source}/content", files={"file": ("ny.md", NEW.encode())})
+    await keeper.read(source)
+    versions = (await keeper.ask("GET", f"/sources/{source}/versions"))["versions"]
+    assert [(each["number"], each["live"]) for each in versions] == [(2, True), (1, False)]
+    [difference] = (await keeper.ask("GET", f"/sources/{source}/versions/1/diff?to=2"))["differences"]
+    assert difference["before"] == ["Du har 30 dagars öppet köp."]
+    [chunk] = (await keeper.ask("GET", f"/sources/{source}/versions/2/chunks"))["chunks"]
+    assert (chunk["text"], chunk["live"]) == ("Du har 60 dagars öppet köp.", True)
+
+    assert await keeper.ask("POST", f"/sources/{source}/versions/1/restore") == {"version": 3}
+    await keeper.read(source)
+    assert await keeper.house.passages() == ["Du har 30 dagars öppet köp."]
+    assert (await keeper.ask("GET", f"/sources/{source}/versions/3/answers"))["answers"] == []
+    assert (await keeper.ask("GET", "/answers/changed"))["answers"] == []
+
+    erased = await keeper.ask("DELETE", f"/sources/{source}")
+    assert await keeper.refused("GET", f"/sources/{source}") == (404, "not_found")
+    erasure = UUID(erased["erasure_id"].removeprefix("ers_"))
+    eraser = Eraser(keeper.house.tenancy, keeper.house.files, keeper.house.index)
+    assert (await eraser.run(keeper.house.tenant_id, erasure)).clean
+    proof = await keeper.ask("GET", f"/erasures/{erased['erasure_id']}")
+    assert (proof["state"], proof["left"]) == ("done", {"rows": 0, "files": 0, "vectors": 0})
+    assert [each for each in (tmp_path / "files").rglob("*") if each.is_file()] == []
+    assert await audit_actions(keeper.house.tenancy, keeper.house.tenant_id) == [
+        "source.add",
+        "source.cancel",
+        "source.resync",
+        "source.live",
+        "source.change",
+        "source.replace",
+        "source.live",
+        "source.restore",
+        "source.live",
+        "source.delete",
+    ]
+
+
+async def test_lists_go_page_by_page_and_by_what_is_looked_for(keeper: Keeper) -> None:
+    for number in range(5):
+        await keeper.ask("POST", "/sources", json={"title": f"Text {number}", "text": f"Nummer {number}."})
+    names, after = [], ""
+    while True:
+        page = await keeper.ask("GET", f"/sources?limit=2{after}")
+        names += [each["name"] for each in page["sources"]]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert names == [f"Text {number}" for number in (4, 3, 2, 1, 0)]
+    found = await keeper.ask("GET", "/sources?search=text 3&state=queued")
+    assert [each["name"] for each in found["sources"]] == ["Text 3"]
+    assert (await keeper.ask("GET", "/sources?state=ready"))["sources"] == []
+
+
+async def test_only_the_keys_own_tenant_is_reached(keeper: Keeper, tenancy: Tenancy) -> None:
+    added = await keeper.ask("POST", "/sources", json={"text": "Hemligt."})
+    source = added["source_id"]
+    other = await make_tenant(tenancy)
+    keys = [await add_key(tenancy, other, kind) for kind in ("server", "publishable")]
+    paths = [
+        ("GET", f"/sources/{source}"),
+        ("PATCH", f"/sources/{source}"),
+        ("DELETE", f"/sources/{source}"),
+        ("POST", f"/sources/{source}/resync"),
+        ("POST", f"/sources/{source}/cancel"),
+        ("GET", f"/sources/{source}/versions"),
+        ("POST", f"/sources/{source}/versions/1/restore"),
+    ]
+    for method, path in paths:
+        statuses = []
+        for key in (*keys, "nonsense"):
+            answer = await keeper.client.request(
+                method, BASE + path, headers={"Authorization": f"Bearer {key}"}, json={"name": "x"}
+            )
+            statuses.append(answer.status_code)
+        assert statuses == [404, 401, 401], path
+    assert (await keeper.ask("GET", f"/sources/{source}"))["name"] == "Text"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "request_", "expected"),
+    [
+        ("GET", "/sources/src_1", {}, (404, "not_found")),
+        ("GET", "/sources?after=nonsense", {}, (404, "not_found")),
+        ("POST", "/sources", {"json": {"text": "a", "url": "https://b.se"}}, (422, "invalid_input")),
+        ("POST", "/sources", {"json": {"url": "ftp://b.se"}}, (422, "extraction_failed")),
+        ("POST", "/sources", {"files": {"file": ("a.exe", b"MZ\0\0\1")}}, (422, "extraction_failed")),
+        ("POST", "/sources", {"files": {"other": ("a.md", b"Text.")}}, (422, "invalid_input")),
+    ],
+)
+async def test_what_is_wrong_is_refused(
+    keeper: Keeper, method: str, path: str, request_: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    assert await keeper.refused(method, path, **request_) == expected
+    assert (await keeper.ask("GET", "/sources"))["sources"] == []
