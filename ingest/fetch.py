@@ -39,11 +39,28 @@ _REFUSED: Final = tuple(
 
 
 @dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server gave to ask it later whether a page has changed (RFC 9110, sections 8.8 and 13.1)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of a request that is answered with 304 when nothing has changed."""
+        named = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+NONE: Final = Validators()
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
-    """A page as it came; `url` is where the redirects ended."""
+    """A page as it came; `url` is where the redirects ended. No content: it has not changed."""
 
     url: str
-    content: bytes
+    content: bytes | None
+    validators: Validators = NONE
 
 
 async def resolve(host: str, port: int) -> list[Address]:
@@ -70,15 +87,15 @@ class Fetcher:
     seconds: float = _SECONDS
     max_bytes: int = _MAX_BYTES
 
-    async def __call__(self, url: str) -> Fetched:
-        """Return the page at `url`, following at most five redirects.
+    async def __call__(self, url: str, known: Validators = NONE) -> Fetched:
+        """Return the page at `url`, following at most five redirects, unless it is still the `known` one.
 
         Raises:
-            ExtractionFailed: `bad_address`, `address_refused`, `too_large` or `unreachable`.
+            ExtractionFailed: `bad_address`, `address_refused`, `too_large`, `gone` or `unreachable`.
         """
         try:
             async with asyncio.timeout(self.seconds), self._client() as client:
-                return await self._follow(client, url)
+                return await self._follow(client, url, known)
         except UnicodeError:  # httpx itself looks at the name that a redirect leads to
             raise ExtractionFailed(reason=Reason.BAD_ADDRESS) from None
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError):
@@ -90,21 +107,26 @@ class Fetcher:
             trust_env=False, follow_redirects=False, timeout=self.seconds, headers=_HEADERS
         )
 
-    async def _follow(self, client: httpx.AsyncClient, start: str) -> Fetched:
+    async def _follow(self, client: httpx.AsyncClient, start: str, known: Validators) -> Fetched:
         url = parse(start)
         for _ in range(_REDIRECTS + 1):
             async with client.stream(
                 "GET",
                 await self._pinned(url),
-                headers={"Host": url.netloc.decode("ascii")},
+                headers={"Host": url.netloc.decode("ascii"), **known.headers()},
                 # The certificate must be the name's, not the address's.
                 extensions={"sni_hostname": url.raw_host.decode("ascii")},
             ) as response:
                 if response.has_redirect_location:
                     url = parse(str(url.join(response.headers["Location"])))
                     continue
+                if response.status_code == httpx.codes.NOT_MODIFIED and known != NONE:
+                    return Fetched(str(url), None, known)
+                if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
+                    raise ExtractionFailed(reason=Reason.GONE)
                 response.raise_for_status()
-                return Fetched(str(url), _as_utf8(await self._read(response), response))
+                content = _as_utf8(await self._read(response), response)
+                return Fetched(str(url), content, _validators(response))
         raise ExtractionFailed(reason=Reason.UNREACHABLE)
 
     async def _pinned(self, url: httpx.URL) -> httpx.URL:
@@ -141,6 +163,12 @@ def parse(url: str) -> httpx.URL:
     if parsed.scheme not in {"http", "https"} or not host or parsed.userinfo or len(url) > 2000:
         raise ExtractionFailed(reason=Reason.BAD_ADDRESS)
     return parsed.copy_with(fragment=None)
+
+
+def _validators(response: httpx.Response) -> Validators:
+    longest = 1_000  # what nobody needs is not kept
+    found = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
+    return Validators(*(value if value and len(value) <= longest else None for value in found))
 
 
 def _as_utf8(content: bytes, response: httpx.Response) -> bytes:

@@ -19,10 +19,12 @@ from sqlalchemy import text
 
 from foundation.errors import NotFound
 from foundation.ids import SourceId, TenantId
+from ingest.clock import queue_due
 from ingest.erase import Eraser
 from ingest.extract import Reason
 from ingest.pipeline import Ingestion, fail, ingest
 from ingest.queue import enqueue, enqueue_ingest
+from ingest.sources import Sources
 
 QUEUE = "ingest"
 MAX_ATTEMPTS = 5
@@ -49,17 +51,19 @@ class IngestWorker:
         heartbeat: float = 3.0,
         stalled_after: float = 15.0,
         lost_after: float = 120.0,
+        look_every: float = 30.0,
     ) -> None:
         """All times in seconds.
 
         A worker beats every `heartbeat`; after `stalled_after` without one its jobs are taken over. A source
-        at rest for `lost_after` without any job is queued again.
+        at rest for `lost_after` without any job is queued again, and each `look_every` pages that are due.
         """
         self._ingestion = ingestion
         self._concurrency = concurrency
         self._heartbeat = heartbeat
         self._stalled_after = stalled_after
         self._lost_after = lost_after
+        self._look_every = look_every
         self._interrupted: set[tuple[TenantId, SourceId]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         # The pool checks its connections, and the search path makes procrastinate's names mean its schema.
@@ -79,6 +83,7 @@ class IngestWorker:
         self._tasks = [
             asyncio.create_task(self._work(), name="ingest worker"),
             asyncio.create_task(self._recover_forever(), name="ingest recovery"),
+            asyncio.create_task(self._look_forever(), name="ingest clock"),
         ]
         return self
 
@@ -154,6 +159,15 @@ class IngestWorker:
             except Exception:  # noqa: BLE001 - nobody else would look again
                 _log.warning("recovery of ingest jobs failed; trying again", exc_info=True)
             await asyncio.sleep(self._stalled_after / 3)
+
+    async def _look_forever(self) -> None:
+        sources = Sources(self._ingestion.tenancy, self._ingestion.files)
+        while True:
+            try:
+                await queue_due(self._ingestion.tenancy, sources)
+            except Exception:  # noqa: BLE001 - nobody else would look again
+                _log.warning("pages that are due could not be queued; trying again", exc_info=True)
+            await asyncio.sleep(self._look_every)
 
     async def _recover(self) -> None:
         manager = self._app.job_manager

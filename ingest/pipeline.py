@@ -28,7 +28,7 @@ from ingest.chunk import Detect, chunk, embedded_text
 from ingest.compute import Compute
 from ingest.extract import Document, Reason
 from ingest.extract.detect import media_type_of
-from ingest.fetch import Fetched, Fetcher
+from ingest.fetch import Fetched, Fetcher, Validators
 from ingest.progress import publish
 from ingest.records import Passage
 
@@ -53,7 +53,7 @@ class Ingestion:
     detect: Detect
     fallback: Language = "en"
     """The language of passages in which none can be told."""
-    fetch: Callable[[str], Awaitable[Fetched]] = field(default_factory=Fetcher)
+    fetch: Callable[[str, Validators], Awaitable[Fetched]] = field(default_factory=Fetcher)
 
 
 def version_key(source_id: SourceId, version: int) -> str:
@@ -104,6 +104,7 @@ async def fail(ingestion: Ingestion, tenant_id: TenantId, source_id: SourceId, r
         state: State = "failed" if source.live_version is None else "stale"
         before = {"state": source.state}
         source.state, source.reason, source.updated_at = state, str(reason), func.clock_timestamp()
+        source.checked_at = func.clock_timestamp()
         await audit.record(
             session,
             tenant_id,
@@ -163,22 +164,35 @@ class _Run:
         return work
 
     async def _fetch(self, uri: str) -> SourceVersion | None:
-        """Return the page's version that is to be brought in; None when what it says is live already.
+        """Return the page's version that is to be brought in; None when nothing new is to be.
 
-        Never a version from before that says something else: it may be the one that could not be read.
+        A page is new when it differs from what was fetched last, not from what is live: an older version that
+        somebody put back stays until the page says something else.
         """
-        fetched = await self.to.fetch(uri)
-        media_type = await asyncio.to_thread(media_type_of, fetched.content)
-        content_hash = sha256(fetched.content).digest()
+        async with self.to.tenancy.session(self.tenant_id) as session:
+            source = await records.source_at_work(session, self.tenant_id, self.source_id)
+            # Before anything is live all is asked for anew: what was fetched may not have been readable.
+            known = Validators(source.etag, source.last_modified) if source.live_version else Validators()
+        fetched = await self.to.fetch(uri, known)
+        content = fetched.content
+        media_type = None if content is None else await asyncio.to_thread(media_type_of, content)
         async with self.to.tenancy.session(self.tenant_id) as session:
             source = await records.source_at_work(session, self.tenant_id, self.source_id)
             newest = await records.newest_version(session, self.tenant_id, self.source_id)
-            if newest is not None and newest.content_hash == content_hash:
-                return None if newest.version == source.live_version else newest
+            pending = None if newest is None or newest.version == source.live_version else newest
+            source.checked_at = func.clock_timestamp()
+            if content is None or media_type is None:
+                return pending
+            content_hash = sha256(content).digest()
+            same = content_hash == source.fetched_hash
+            source.etag, source.last_modified = fetched.validators.etag, fetched.validators.last_modified
+            source.fetched_hash = content_hash
+            if newest is not None and (same or newest.content_hash == content_hash):
+                return pending
             number = 1 if newest is None else newest.version + 1
             key = version_key(self.source_id, number)
             # Written under the row's lock: two runs at once must not share a key.
-            await self.to.files.write(self.tenant_id, key, fetched.content)
+            await self.to.files.write(self.tenant_id, key, content)
             version = SourceVersion(
                 tenant_id=self.tenant_id,
                 source_id=self.source_id,
@@ -186,7 +200,7 @@ class _Run:
                 file_key=key,
                 media_type=media_type,
                 content_hash=content_hash,
-                bytes=len(fetched.content),
+                bytes=len(content),
             )
             session.add(version)
         return version

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -79,6 +80,13 @@ async def source_at_work(session: TenantSession, tenant_id: TenantId, source_id:
     if source.reason == Reason.CANCELLED:
         raise Cancelled()
     return source
+
+
+async def is_due(session: TenantSession, source: Source) -> bool:
+    """Return whether it is time to look at the source's page again, by the database's clock."""
+    now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    last = source.checked_at or source.created_at
+    return source.resync_s is not None and last + timedelta(seconds=source.resync_s) <= now
 
 
 async def one_at_a_time(session: TenantSession, subject: bytes) -> None:

@@ -136,6 +136,19 @@ class Sources:
             source = await records.locked_source(session, tenant_id, source_id)
             await self._requeue(session, source, actor, "source.resync", enqueue=True)
 
+    async def resync_if_due(self, tenant_id: TenantId, actor: str, source_id: SourceId) -> bool:
+        """Queue a source if its next look is due; return whether it was. Another worker may have been first.
+
+        Raises:
+            NotFound: there is no such source.
+        """
+        async with self.tenancy.session(tenant_id) as session:
+            source = await records.locked_source(session, tenant_id, source_id)
+            if source.state in records.AT_WORK or not await records.is_due(session, source):
+                return False
+            await self._requeue(session, source, actor, "source.resync", enqueue=True)
+        return True
+
     async def cancel(self, tenant_id: TenantId, actor: str, source_id: SourceId) -> None:
         """Stop reading a source: what was live stays live, and `resync` takes it up again.
 

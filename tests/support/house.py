@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import text
@@ -16,6 +17,7 @@ from foundation.errors import DependencyUnavailable
 from foundation.ids import SourceId, TenantId
 from foundation.tenancy import Tenancy
 from ingest.compute import ThreadCompute
+from ingest.fetch import Fetcher
 from ingest.pipeline import Ingestion, ingest
 from ingest.sources import Sources
 
@@ -50,6 +52,9 @@ class House:
         self.ingestion = Ingestion(
             tenancy, self.files, self.index, ThreadCompute(self.embedder), self.bus, lambda _text: None
         )
+
+    def fetch_with(self, fetch: Fetcher) -> None:
+        self.ingestion = replace(self.ingestion, fetch=fetch)
 
     async def run(self, source_id: SourceId) -> str:
         return await ingest(self.ingestion, self.tenant_id, source_id)

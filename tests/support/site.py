@@ -14,20 +14,28 @@ def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 
 class Site:
-    """A web server on this machine; `requests` are (path, Host)."""
+    """A web server on this machine; `requests` are (path, Host), `asked` their headers, small letters."""
 
     def __init__(self) -> None:
         self.port = 0
         self.requests: list[tuple[str, str]] = []
+        self.asked: list[dict[str, str]] = []
         self.pages: dict[str, bytes] = {}
+        self.etags: dict[str, str] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         path = head.split(" ")[1]
         host = next(line.split(": ")[1] for line in head.split("\r\n") if line.lower().startswith("host:"))
         self.requests.append((path, host))
+        named = (line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+        self.asked.append({name.lower(): value for name, value in named})
         if path == "/slow":
             await asyncio.sleep(5)
+        if path in self.etags and self.asked[-1].get("if-none-match") == self.etags[path]:
+            writer.write(b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n")
+            writer.close()
+            return
         writer.write(self.pages.get(path, answer(b"", status="404 Not Found")))
         await writer.drain()
         writer.close()

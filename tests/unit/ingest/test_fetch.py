@@ -144,7 +144,7 @@ async def test_limits_of_size_time_and_redirects(site: Site) -> None:
     assert await reason(fetch, f"{root}/big") == Reason.TOO_LARGE
     assert await reason(fetch, f"{root}/bomb") == Reason.TOO_LARGE
     assert await reason(fetch, f"{root}/slow") == Reason.UNREACHABLE
-    assert await reason(fetch, f"{root}/missing") == Reason.UNREACHABLE
+    assert await reason(fetch, f"{root}/missing") == Reason.GONE
     site.requests.clear()
     assert await reason(fetch, f"{root}/loop") == Reason.UNREACHABLE
     assert len(site.requests) == 6
@@ -157,4 +157,4 @@ async def test_a_character_set_from_the_header_is_not_lost(site: Site) -> None:
     fetched = await Fetcher(allow_private=True, resolve=resolver(a_example="127.0.0.1"))(
         f"http://a.example:{site.port}/a"
     )
-    assert fetched.content.decode() == "Gröt på ön"
+    assert fetched.content == "Gröt på ön".encode()
