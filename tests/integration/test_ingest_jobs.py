@@ -86,14 +86,18 @@ async def tenant_id(tenancy: Tenancy) -> TenantId:
     return await make_tenant(tenancy)
 
 
-@pytest.fixture
-async def sources(tenancy: Tenancy, tmp_path: Path, database_urls: DatabaseUrls) -> Sources:
-    # Other tests leave jobs behind, and no worker.
-    engine = connect(database_urls.worker)
+async def forget_jobs(urls: DatabaseUrls) -> None:
+    """Other tests leave jobs behind, and no worker."""
+    engine = connect(urls.worker)
     async with engine.begin() as connection:
         await connection.execute(text("delete from jobs.procrastinate_jobs"))
         await connection.execute(text("delete from jobs.procrastinate_workers"))
     await engine.dispose()
+
+
+@pytest.fixture
+async def sources(tenancy: Tenancy, tmp_path: Path, database_urls: DatabaseUrls) -> Sources:
+    await forget_jobs(database_urls)
     return Sources(tenancy, FsspecStore(str(tmp_path)))
 
 
