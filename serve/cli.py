@@ -6,17 +6,14 @@ import os
 import re
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import click
 from rich.console import Console
 
-from foundation.errors import ReplikError, StartError
-from foundation.settings import ROOT, Settings
+from foundation.settings import Settings
 from foundation.stack.environment import quiet_environment
-from serve.ingress import ray_environment
-
-ENV_FILE = ROOT / ".env"
+from serve.cli_knowledge import knowledge
+from serve.cli_support import ENV_FILE, complete_settings, plain_errors
 
 
 @click.group()
@@ -29,8 +26,8 @@ def main() -> None:
 @main.command()
 def run() -> None:
     """Start everything on this machine and stay in the foreground."""
-    with _plain_errors():
-        settings = _settings()
+    with plain_errors():
+        settings = complete_settings()
         from serve.start import run as start  # noqa: PLC0415 - other commands do without
 
         asyncio.run(start(settings, os.environ))
@@ -58,31 +55,10 @@ def top(once: bool, as_json: bool, every_s: float) -> None:
     """Show what the hosts are doing, live; Ctrl-C ends it."""
     from serve.top import top as show  # noqa: PLC0415
 
-    with _plain_errors(), suppress(KeyboardInterrupt):
+    with plain_errors(), suppress(KeyboardInterrupt):
         settings = Settings.load(os.environ, ENV_FILE)
         console = Console(width=None if sys.stdout.isatty() else 200)
         asyncio.run(show(settings, console, every_s=every_s, once=once, as_json=as_json))
-
-
-@main.group()
-def knowledge() -> None:
-    """Work with a tenant's knowledge."""
-
-
-@knowledge.command("import")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--tenant", required=True, help="The tenant's short name.")
-def import_(folder: Path, tenant: str) -> None:
-    """Read every document in FOLDER into a tenant's knowledge, with a progress bar.
-
-    Works beside a running Replik, or starts the services for itself.
-    """
-    with _plain_errors():
-        settings = _settings()
-        from serve.commands import import_into  # noqa: PLC0415
-
-        summary = asyncio.run(import_into(settings, os.environ, folder, tenant))
-    click.echo(json.dumps(summary, ensure_ascii=False))
 
 
 @main.group()
@@ -100,8 +76,8 @@ def create(slug: str, name: str, language: str) -> None:
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", slug):
         raise click.BadParameter("use small letters, digits and hyphens", param_hint="SLUG")
-    with _plain_errors():
-        made = asyncio.run(make_tenant(_settings(), os.environ, slug, name, language))
+    with plain_errors():
+        made = asyncio.run(make_tenant(complete_settings(), os.environ, slug, name, language))
     click.echo(json.dumps(made))
 
 
@@ -114,32 +90,13 @@ def delete_(slug: str, yes: bool) -> None:
 
     if not yes:
         click.confirm(f"Delete {slug!r} with its knowledge and its conversations?", abort=True)
-    with _plain_errors():
-        proof = asyncio.run(delete_tenant_of(_settings(), os.environ, slug))
+    with plain_errors():
+        proof = asyncio.run(delete_tenant_of(complete_settings(), os.environ, slug))
     click.echo(json.dumps(proof))
     sys.exit(0 if not any(proof.values()) else 1)
 
 
-def _settings() -> Settings:
-    """Return the settings. Ray reads the environment when it is imported: import it after this."""
-    settings = Settings.load(os.environ, ENV_FILE)
-    os.environ.update(ray_environment(settings))
-    return settings
-
-
-class _plain_errors:  # noqa: N801 - reads as a phrase
-    """Turns expected errors into one sentence and exit code 1."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, StartError):
-            click.echo(f"replik: {error.sentence}", err=True)
-            sys.exit(1)
-        if isinstance(error, ReplikError):
-            click.echo(f"replik: {error.message} ({error.code})", err=True)
-            sys.exit(1)
+main.add_command(knowledge)
 
 
 if __name__ == "__main__":

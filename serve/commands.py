@@ -37,7 +37,7 @@ async def import_into(
     Raises:
         StartError: there is no such tenant, or a service does not start.
     """
-    async with _services(settings, environ) as running:
+    async with services(settings, environ) as running:
         tenancy = Tenancy(connect(running.require("database_url")))
         try:
             tenant_id = await tenancy.tenant_of_slug(slug)
@@ -58,7 +58,7 @@ async def make_tenant(
     Raises:
         StartError: the short name is taken, or a service does not start.
     """
-    async with _services(settings, environ) as running:
+    async with services(settings, environ) as running:
         tenancy = Tenancy(connect(running.require("database_url")))
         try:
             if await tenancy.tenant_of_slug(slug) is not None:
@@ -79,7 +79,7 @@ async def delete_tenant_of(settings: Settings, environ: Mapping[str, str], slug:
     Raises:
         StartError: there is no such tenant, or a service does not start.
     """
-    async with _services(settings, environ) as running:
+    async with services(settings, environ) as running:
         tenancy = Tenancy(connect(running.require("database_url")))
         try:
             tenant_id = await tenancy.tenant_of_slug(slug)
@@ -93,7 +93,8 @@ async def delete_tenant_of(settings: Settings, environ: Mapping[str, str], slug:
 
 
 @asynccontextmanager
-async def _services(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Settings]:
+async def services(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Settings]:
+    """Yield settings with the services of a running Replik, or with services started for the block."""
     found = RunFile.read(settings.home)
     if found is not None:
         yield with_secrets(settings.evolve(**found.urls))

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request
 
-from admin_api import knowledge
+from admin_api import archive, knowledge
 from admin_api.desk import Desk, language_of
 from serve.deps import ServerKey, ServicesDep
 from serve.services import Services
@@ -27,3 +27,4 @@ async def _desk(request: Request, services: ServicesDep, key: ServerKey) -> None
 
 router = APIRouter()
 router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
+router.include_router(archive.router, prefix="/api/knowledge", dependencies=[Depends(_desk)])

@@ -8,7 +8,12 @@ from serve.problems import problem
 
 CHAT_BYTES = 64 * 1024
 UPLOAD_BYTES = 26 * 1024 * 1024
-_UPLOADS = ("/api/demo/", "/api/admin/knowledge/", "/api/knowledge/")
+ARCHIVE_BYTES = 4 * 1024 * 1024 * 1024
+_UPLOADS = {
+    "/api/demo/": UPLOAD_BYTES,
+    "/api/admin/knowledge/": UPLOAD_BYTES,
+    "/api/knowledge/import": ARCHIVE_BYTES,
+}
 
 
 class BodyLimit:
@@ -21,7 +26,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = UPLOAD_BYTES if scope["path"].startswith(_UPLOADS) else CHAT_BYTES
+        limit = next((most for path, most in _UPLOADS.items() if scope["path"].startswith(path)), CHAT_BYTES)
         declared = dict(scope["headers"]).get(b"content-length", b"")
         if declared.isdigit() and int(declared) > limit:
             await problem(BodyTooLarge(limit_bytes=limit))(scope, receive, send)

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
 import pgserver
 import ray
@@ -32,7 +33,7 @@ from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.database.engine import connect
 from foundation.database.migrate import migrate
-from foundation.database.roles import ensure_database
+from foundation.database.roles import DatabaseUrls, ensure_database
 from foundation.ids import TenantId
 from foundation.languages import clear
 from foundation.stack.environment import quiet_environment
@@ -135,7 +136,8 @@ async def _stored(tenancy: Tenancy, tenant_id: TenantId) -> int:
 
 
 @contextmanager
-def _services() -> Iterator[tuple[Any, str, Path]]:
+def services() -> Iterator[tuple[DatabaseUrls, str, str, Path]]:
+    """Yield PostgreSQL's addresses (the roles', and the superuser's), Chroma's, and a folder."""
     home = Path(tempfile.mkdtemp(prefix="rb"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -153,7 +155,9 @@ def _services() -> Iterator[tuple[Any, str, Path]]:
     try:
         urls = asyncio.run(ensure_database(server.get_uri()))
         migrate(urls.migrator)
-        yield urls, f"http://127.0.0.1:{port}", home
+        database = urlsplit(urls.app).path
+        superuser = urlunsplit(urlsplit(server.get_uri())._replace(path=database))
+        yield urls, superuser, f"http://127.0.0.1:{port}", home
     finally:
         chroma.terminate()
         chroma.wait(10)
@@ -170,7 +174,7 @@ def measure(data: Path) -> list[dict[str, Any]]:
         log_to_driver=False,
         _node_ip_address="127.0.0.1",
     )
-    with _services() as (urls, chroma_url, home):
+    with services() as (urls, _superuser, chroma_url, home):
         report = asyncio.run(run(data / "kb_duckduckgo", urls, chroma_url, home))
     failed = cast("dict[str, str]", report.pop("failed"))
     return [

@@ -1,0 +1,159 @@
+"""What `replik knowledge …` does, each on a tenant's desk."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from admin_api.desk import Desk, id_of
+from foundation.clients.bus.valkey import ValkeyBus
+from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.vectors.chroma import ChromaIndex
+from foundation.database.engine import connect
+from foundation.errors import StartError
+from foundation.ids import SourceId, show
+from foundation.settings import Settings
+from foundation.tenancy import Tenancy
+from ingest import records
+from ingest.answers import Answers
+from ingest.archive import Export
+from ingest.archive_import import Import
+from ingest.erase import Eraser, delete_source
+from ingest.extract import sentence
+from ingest.versions import Versions, unified
+from serve.assembly import files_root
+from serve.commands import services
+
+_LOOK_S = 0.5
+
+Said = str | dict[str, Any]
+
+
+async def at_desk(
+    settings: Settings,
+    environ: Mapping[str, str],
+    slug: str,
+    command: Callable[..., Awaitable[Said]],
+    *arguments: Any,
+) -> Said:
+    """Run a command on the desk of the tenant with this short name.
+
+    Raises:
+        StartError: there is no such tenant, or a service does not start.
+    """
+    async with services(settings, environ) as running:
+        tenancy = Tenancy(connect(running.require("database_url")))
+        bus = ValkeyBus(running.require("redis_url"))
+        try:
+            tenant_id = await tenancy.tenant_of_slug(slug)
+            if tenant_id is None:
+                raise StartError(f"There is no tenant {slug!r}: give the short name of one, for example own.")
+            files, vectors = FsspecStore(files_root(running)), ChromaIndex(running.require("chroma_url"))
+            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus)
+            return await command(desk, *arguments)
+        finally:
+            await bus.close()
+            await tenancy.close()
+
+
+async def listed(desk: Desk) -> Said:
+    table = Table("source", "name", "state", "version", "passages", "why")
+    for each in await desk.sources.list(desk.tenant_id):
+        why = sentence(each.reason, desk.language) if each.reason else ""
+        passages = "" if each.chunks_total is None else str(each.chunks_total)
+        table.add_row(
+            show("source", each.id), each.name, each.state, str(each.live_version or ""), passages, why
+        )
+    return _drawn(table)
+
+
+async def watched(desk: Desk) -> Said:
+    columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("Reading")
+        while True:
+            sources = await desk.sources.list(desk.tenant_id)
+            at_work = [each for each in sources if each.state in records.AT_WORK]
+            done = len(sources) - len(at_work)
+            name = at_work[0].name[-40:] if at_work else "Nothing is being read"
+            progress.update(bar, total=len(sources), completed=done, description=name)
+            if not at_work:
+                break
+            await asyncio.sleep(_LOOK_S)
+    states = [each.state for each in sources]
+    return {state: states.count(state) for state in sorted(set(states))}
+
+
+async def resynced(desk: Desk, source: str) -> Said:
+    await desk.sources.resync(desk.tenant_id, desk.actor, _id(source))
+    return {"source": source, "state": "queued"}
+
+
+async def cancelled(desk: Desk, source: str) -> Said:
+    await desk.sources.cancel(desk.tenant_id, desk.actor, _id(source))
+    return {"source": source, "state": (await desk.sources.get(desk.tenant_id, _id(source))).state}
+
+
+async def deleted(desk: Desk, source: str) -> Said:
+    erasure = await delete_source(desk.tenancy, desk.tenant_id, desk.actor, _id(source))
+    return asdict(await Eraser(desk.tenancy, desk.files, desk.vectors).run(desk.tenant_id, erasure))
+
+
+async def history(desk: Desk, source: str) -> Said:
+    table = Table("version", "live", "from", "until", "passages", "answers", "title")
+    for each in await Versions(desk.tenancy, desk.files).history(desk.tenant_id, _id(source)):
+        times = [f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (each.live_from, each.live_until)]
+        passages = "" if each.passages is None else str(each.passages)
+        live = "live" if each.live else ""
+        table.add_row(str(each.number), live, *times, passages, str(each.answers), each.title or "")
+    return _drawn(table)
+
+
+async def differences(desk: Desk, source: str, before: int, after: int) -> Said:
+    found = await Versions(desk.tenancy, desk.files).diff(desk.tenant_id, _id(source), before, after)
+    return unified(found) if found else "They say the same."
+
+
+async def restored(desk: Desk, source: str, version: int) -> Said:
+    versions = Versions(desk.tenancy, desk.files)
+    coming = await versions.restore(desk.tenant_id, desk.actor, _id(source), version)
+    return {"source": source, "restored": version, "as": coming}
+
+
+async def changed(desk: Desk, days: int) -> Said:
+    table = Table("when", "conversation", "said", "now")
+    for each in await Answers(desk.tenancy).changed_since(desk.tenant_id, days=days):
+        conversation = show("conversation", each.conversation_id)
+        table.add_row(f"{each.at:%Y-%m-%d %H:%M}", conversation, each.quote or "", each.instead or "")
+    return _drawn(table)
+
+
+async def exported(desk: Desk, file: Path, with_history: bool, with_vectors: bool) -> Said:
+    with Console(stderr=True).status("Writing"), file.open("wb") as target:
+        manifest = await Export(desk.tenancy, desk.files).write(
+            desk.tenant_id, desk.actor, target, history=with_history, vectors=with_vectors
+        )
+        size = target.tell()
+    return {"file": str(file), "sources": manifest.sources, "bytes": size}
+
+
+async def archive_imported(desk: Desk, file: Path) -> Said:
+    with Console(stderr=True).status("Reading"), file.open("rb") as archive:
+        done = await Import(desk.tenancy, desk.files).read(desk.tenant_id, desk.actor, archive)
+    return asdict(done)
+
+
+def _id(source: str) -> SourceId:
+    return SourceId(id_of("source", source))
+
+
+def _drawn(table: Table) -> str:
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip()
