@@ -39,6 +39,8 @@ class Chunk:
     start: int
     end: int
     language: Language
+    anchor: str | None = None
+    """Of the nearest heading above it that has one; an address ending in `#anchor` opens there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,23 @@ def chunk(document: Document, detect: Detect, fallback: Language) -> list[Chunk]
     """Return the document's passages in order; `fallback` is used where no language can be told."""
     language = detect(document.text[:6000]) or fallback
     chunks: list[Chunk] = []
-    for heading, blocks in _sections(document):
+    for path, blocks in _sections(document):
+        heading = " > ".join(above.text for above in path)
+        # A heading that stands alone is a passage, and its own anchor leads to it.
+        anchors = [block.anchor for block in [*path, *blocks] if block.anchor]
         for piece in _packed([part for block in blocks for part in _pieces(block)]):
             own = detect(piece.text) if len(piece.text) >= _DETECTABLE else None
             chunks.append(
-                Chunk(len(chunks), piece.text, heading, piece.page, piece.start, piece.end, own or language)
+                Chunk(
+                    len(chunks),
+                    piece.text,
+                    heading,
+                    piece.page,
+                    piece.start,
+                    piece.end,
+                    own or language,
+                    anchors[-1] if anchors else None,
+                )
             )
     return chunks
 
@@ -81,7 +95,7 @@ def embedded_text(title: str, chunk: Chunk) -> str:
     return f"{prefix}\n{text}" if prefix else text
 
 
-def _sections(document: Document) -> Iterator[tuple[str, list[Block]]]:
+def _sections(document: Document) -> Iterator[tuple[list[Block], list[Block]]]:
     """Yield each run of blocks under the same headings; a heading with nothing under it is its own text."""
     path: list[Block] = []
     blocks: list[Block] = []
@@ -92,18 +106,14 @@ def _sections(document: Document) -> Iterator[tuple[str, list[Block]]]:
             bare = []
             continue
         if blocks:
-            yield _path(path), blocks
+            yield path, blocks
             blocks = []
         if bare and bare[-1].level >= block.level and bare[-1].text != document.title:
-            yield _path(path[:-1]), [bare[-1]]
+            yield path[:-1], [bare[-1]]
         path = [*(above for above in path if above.level < block.level), block]
         bare = [block]
     if blocks or bare:
-        yield (_path(path), blocks) if blocks else (_path(path[:-1]), bare)
-
-
-def _path(headings: Sequence[Block]) -> str:
-    return " > ".join(heading.text for heading in headings)
+        yield (path, blocks) if blocks else (path[:-1], bare)
 
 
 def _packed(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
