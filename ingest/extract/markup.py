@@ -73,7 +73,7 @@ def blocks_of(element: HtmlElement) -> list[Block]:
 
 def headings_of(element: HtmlElement) -> Iterator[HtmlElement]:
     """Yield the heading elements inside `element` in document order."""
-    return element.iter(*_HEADINGS)
+    yield from element.iter(*_HEADINGS)
 
 
 def anchor_of(heading: HtmlElement) -> str | None:
@@ -81,7 +81,7 @@ def anchor_of(heading: HtmlElement) -> str | None:
     for element in (heading, *heading.iterdescendants("a", "span")):
         anchor = element.get("id") or (element.get("name") if element.tag == "a" else None)
         if anchor and anchor.strip():
-            return anchor.strip()
+            return str(anchor).strip()
     parent = heading.getparent()
     opens = parent is not None and parent.tag in {"section", "article", "div"} and parent[0] is heading
     return ((parent.get("id") or "").strip() or None) if opens else None

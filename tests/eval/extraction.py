@@ -125,6 +125,8 @@ def _word_structure(read: dict[Path, Outcome]) -> Result:
         except (PackageNotFoundError, KeyError, ValueError):
             continue  # "strict" files, which python-docx does not know
         tables = [_word_table(table) for table in opened.tables]
+        theirs: Cells
+        ours: Cells
         for theirs, ours in zip_longest([table for table in tables if table], _tables(outcome), fillvalue={}):
             cells.update(of=len(theirs), kept=len(theirs.items() & ours.items()), ours=len(ours))
         titles = Counter(_word_headings(opened))
