@@ -10,6 +10,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf import PdfWriter
+from pypdf.generic import DictionaryObject, EncodedStreamObject, NameObject
 
 from foundation.errors import ExtractionFailed
 from ingest.extract import Reason, extract, sentence
@@ -52,15 +54,20 @@ def nested_word() -> bytes:
 
 
 def pdf_bomb() -> bytes:
-    """A page whose content unpacks to 400 MB."""
+    """A PDF of 400 KB with a page whose content unpacks to 400 MB."""
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(b" " * 4_000_000) for _ in range(100)) + packer.flush()
-    return (
-        b"%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-        b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-        b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R>>endobj\n"
-        b"4 0 obj<</Filter/FlateDecode/Length %d>>stream\n" % len(packed)
-    ) + (packed + b"\nendstream endobj\ntrailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF\n")
+    stream = EncodedStreamObject()
+    stream._data = packed
+    stream[NameObject("/Filter")] = NameObject("/FlateDecode")
+    writer = PdfWriter()
+    page = writer.add_blank_page(width=100, height=100)
+    # Without resources a page has no text, and its content is not even unpacked.
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): DictionaryObject()})
+    page[NameObject("/Contents")] = writer._add_object(stream)
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
 
 
 @pytest.mark.parametrize(
