@@ -3,7 +3,7 @@
 import structlog
 
 from foundation.errors import ExtractionFailed
-from ingest.extract import detect, docx, html, markdown, pdf, text
+from ingest.extract import csv, detect, docx, html, markdown, pdf, text
 from ingest.extract.port import Block, BlockKind, Document, Extractor
 from ingest.extract.reasons import Reason, sentence
 
@@ -16,6 +16,7 @@ _EXTRACTORS: dict[detect.MediaType, Extractor] = {
     detect.DOCX: docx.extract,
     detect.HTML: html.extract,
     detect.MARKDOWN: markdown.extract,
+    detect.CSV: csv.extract,
     detect.TEXT: text.extract,
 }
 

@@ -6,6 +6,7 @@ import zipfile
 from typing import Literal
 
 from foundation.errors import ExtractionFailed
+from ingest.extract.csv_dialect import dialect_of
 from ingest.extract.reasons import Reason
 
 MediaType = Literal[
@@ -13,6 +14,7 @@ MediaType = Literal[
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "text/html",
     "text/markdown",
+    "text/csv",
     "text/plain",
 ]
 
@@ -20,6 +22,7 @@ PDF: MediaType = "application/pdf"
 DOCX: MediaType = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 HTML: MediaType = "text/html"
 MARKDOWN: MediaType = "text/markdown"
+CSV: MediaType = "text/csv"
 TEXT: MediaType = "text/plain"
 
 _MAX_UNPACKED = 300_000_000
@@ -107,6 +110,9 @@ def _text_type(text: str) -> MediaType:
         return HTML
     if len(_HTML_TAG.findall(head)) >= 2 and head.lstrip().startswith("<"):
         return HTML
+    # Before Markdown, which the text inside a cell may well be.
+    if dialect_of(text) is not None:
+        return CSV
     return MARKDOWN if _MARKDOWN.search(head) else TEXT
 
 

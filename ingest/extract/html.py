@@ -1,6 +1,7 @@
 """Web pages: the main content, found by trafilatura, without menus and footers."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import PurePath
 
 import lxml.html
@@ -9,7 +10,7 @@ from lxml.html import HtmlElement
 
 from foundation.errors import ExtractionFailed
 from ingest.extract.detect import HTML, decode
-from ingest.extract.markup import blocks_of
+from ingest.extract.markup import anchor_of, blocks_of, headings_of
 from ingest.extract.port import Block, Document, compose
 from ingest.extract.reasons import Reason
 
@@ -27,7 +28,7 @@ def extract(content: bytes, name: str) -> Document:
     page = parse(decode(content))
     title = _title(page) or PurePath(name).stem
     language = page.get("lang")
-    blocks = _main_content(page) or _all_but_furniture(page)
+    blocks = _anchored(_main_content(page), page) or _all_but_furniture(page)
     return compose(title, HTML, blocks, language=language)
 
 
@@ -50,6 +51,24 @@ def _main_content(page: HtmlElement) -> list[Block]:
     if not found:
         return []
     return blocks_of(parse(found).find("body"))
+
+
+def _anchored(blocks: list[Block], page: HtmlElement) -> list[Block]:
+    """Give the headings their anchors back, which trafilatura drops: same text, same order."""
+    known = [(_letters(heading.text_content()), anchor_of(heading)) for heading in headings_of(page)]
+    at, anchored = 0, []
+    for block in blocks:
+        if block.kind == "heading":
+            own = _letters(block.text)
+            found = next((index for index in range(at, len(known)) if known[index][0] == own), None)
+            if found is not None:
+                block, at = replace(block, anchor=known[found][1]), found + 1  # noqa: PLW2901
+        anchored.append(block)
+    return anchored
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()
 
 
 def _all_but_furniture(page: HtmlElement) -> list[Block]:

@@ -71,6 +71,22 @@ def blocks_of(element: HtmlElement) -> list[Block]:
     return walk.blocks
 
 
+def headings_of(element: HtmlElement) -> Iterator[HtmlElement]:
+    """Yield the heading elements inside `element` in document order."""
+    yield from element.iter(*_HEADINGS)
+
+
+def anchor_of(heading: HtmlElement) -> str | None:
+    """Return what opens a page at this heading: its id, that of an anchor in it, or of its section."""
+    for element in (heading, *heading.iterdescendants("a", "span")):
+        anchor = element.get("id") or (element.get("name") if element.tag == "a" else None)
+        if anchor and anchor.strip():
+            return str(anchor).strip()
+    parent = heading.getparent()
+    opens = parent is not None and parent.tag in {"section", "article", "div"} and parent[0] is heading
+    return ((parent.get("id") or "").strip() or None) if opens else None
+
+
 def markdown_table(rows: Iterable[list[str]]) -> str:
     """Return a Markdown table whose first row is the header; rows without text are left out."""
     filled = [[_cell(cell) for cell in row] for row in rows]
@@ -97,9 +113,9 @@ class _Walk:
         self.add("paragraph", _inline_text("".join(self.run)))
         self.run.clear()
 
-    def add(self, kind: BlockKind, text: str, level: int = 0) -> None:
+    def add(self, kind: BlockKind, text: str, level: int = 0, anchor: str | None = None) -> None:
         if text.strip():
-            self.blocks.append(Block(kind, text, level))
+            self.blocks.append(Block(kind, text, level, anchor=anchor))
 
     def children(self, element: HtmlElement, depth: int) -> None:
         self.run.append(element.text or "")
@@ -116,7 +132,8 @@ class _Walk:
             return
         self.flush()
         if tag in _HEADINGS:
-            self.add("heading", _inline_text(_inline(element)).replace("\n", " "), _HEADINGS[tag])
+            text = _inline_text(_inline(element)).replace("\n", " ")
+            self.add("heading", text, _HEADINGS[tag], anchor_of(element))
         elif tag in {"ul", "ol"}:
             self.add("list", "\n".join(_items(element)))
         elif tag == "dl":

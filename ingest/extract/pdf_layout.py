@@ -11,6 +11,8 @@ from ingest.extract.pdf_lines import MARKER, Line
 from ingest.extract.port import Block
 
 _NUMBER = re.compile(r"\d{1,3}[.)]")
+_LARGER = 1.12
+"""How much larger than the body text a heading is set."""
 
 
 @dataclass(slots=True)
@@ -138,9 +140,20 @@ def _is_heading(row: _Row, body: float) -> bool:
     text = " ".join(row.texts())
     if not 1 < len(text) <= 160 or not any(character.isalpha() for character in text):
         return False
-    larger = row.first.size >= body * 1.12
+    larger = row.first.size >= body * _LARGER
     bold = all(line.bold for line in row.cells[0]) and row.first.size >= body * 0.95
-    return (larger or bold) and not text.endswith((".", ",", ";", ":")) and not row.is_item()
+    return (larger or bold) and not text.endswith((".", ",", ";", ":")) and not _is_item(row, body)
+
+
+def _is_item(row: _Row, body: float) -> bool:
+    """Tell a list item from a numbered heading, which is set larger and bold: `1. Open for 60 days`."""
+    heading = (
+        len(row.cells) == 1
+        and _NUMBER.match(row.first.text)
+        and row.first.size >= body * _LARGER
+        and all(line.bold for line in row.cells[0])
+    )
+    return row.is_item() and not heading
 
 
 def _blocks(rows: Sequence[_Row], body: float, levels: dict[float, int]) -> Iterator[Block]:
@@ -148,7 +161,7 @@ def _blocks(rows: Sequence[_Row], body: float, levels: dict[float, int]) -> Iter
     while index < len(rows):
         row = rows[index]
         page = row.first.page
-        taken = _take(rows, index, _Row.is_item)
+        taken = _take(rows, index, lambda each: _is_item(each, body))
         table = _take(rows, index, lambda each: len(each.cells) > 1 and not each.is_item())
         if taken:
             yield Block("list", "\n".join(_item(each) for each in rows[index : index + taken]), page=page)

@@ -15,6 +15,9 @@ SEPARATOR = "\n\n"
 MAX_CHARACTERS = 10_000_000
 """A longer text is no document; the limit also stops files that expand without end."""
 
+_MAX_ANCHOR = 200
+"""Characters; a longer one is no place that anybody links to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -27,6 +30,8 @@ class Block:
     page: int | None = None
     """Counted from 1, where the format has pages."""
     start: int = 0
+    anchor: str | None = None
+    """For headings of web pages and Markdown: what stands after `#` in an address that opens there."""
 
     @property
     def end(self) -> int:
@@ -73,12 +78,13 @@ def compose(title: str, media_type: str, blocks: Iterable[Block], *, language: s
         text = clean(block.text)
         if not text.strip():
             continue
-        placed.append(replace(block, text=text, start=at))
+        anchor = block.anchor if len(block.anchor or "") <= _MAX_ANCHOR else None
+        placed.append(replace(block, text=text, start=at, anchor=anchor))
         at += len(text) + len(SEPARATOR)
         if at > MAX_CHARACTERS:
             raise ExtractionFailed(reason=Reason.TOO_LARGE)
     if not placed:
-        written = media_type in {"text/plain", "text/markdown"}
+        written = media_type in {"text/plain", "text/markdown", "text/csv"}
         raise ExtractionFailed(reason=Reason.EMPTY if written else Reason.NO_TEXT)
     return Document(
         " ".join(clean(title).split()), (language or "")[:2].lower() or None, media_type, tuple(placed)

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     DAMAGED = "damaged"
     UNSUPPORTED = "unsupported"
     TOO_LARGE = "too_large"
+    CELL_TOO_LARGE = "cell_too_large"
     TOO_DEMANDING = "too_demanding"
     BAD_ADDRESS = "bad_address"
     ADDRESS_REFUSED = "address_refused"
@@ -37,12 +38,16 @@ _SENTENCES = {
         "The file is damaged. Open it, save it again and upload it once more.",
     ),
     Reason.UNSUPPORTED: (
-        "Filtypen stöds inte. Använd PDF, Word (.docx), webbsidor, Markdown eller ren text.",
-        "This file type is not supported. Use PDF, Word (.docx), web pages, Markdown or plain text.",
+        "Filtypen stöds inte. Använd PDF, Word (.docx), webbsidor, Markdown, CSV eller ren text.",
+        "This file type is not supported. Use PDF, Word (.docx), web pages, Markdown, CSV or plain text.",
     ),
     Reason.TOO_LARGE: (
         "Dokumentet är för stort. Dela upp det i mindre delar.",
         "The document is too large. Split it into smaller parts.",
+    ),
+    Reason.CELL_TOO_LARGE: (
+        "En cell i tabellen är längre än 100 000 tecken. Oftast saknas ett citattecken.",
+        "A cell of the table is longer than 100,000 characters. Usually a quotation mark is missing.",
     ),
     Reason.TOO_DEMANDING: (
         "Dokumentet tar för lång tid eller för mycket minne att läsa. Dela upp det i mindre delar.",

