@@ -24,7 +24,7 @@ from foundation.ids import SourceId, TenantId, show
 from foundation.tenancy import Tenancy
 from foundation.turns import Language
 from ingest import records
-from ingest.chunk import Detect, chunk, embedded_text
+from ingest.chunk import Count, Detect, chunk, embedded_text, tokens
 from ingest.compute import Compute
 from ingest.extract import Document, Reason
 from ingest.extract.detect import media_type_of
@@ -53,6 +53,8 @@ class Ingestion:
     detect: Detect
     fallback: Language = "en"
     """The language of passages in which none can be told."""
+    count: Count = tokens
+    """How many tokens the embedding model makes of a text; thread-safe."""
     fetch: Callable[[str, Validators], Awaitable[Fetched]] = field(default_factory=Fetcher)
 
 
@@ -228,7 +230,7 @@ class _Run:
         return document
 
     def _passages(self, document: Document) -> list[Passage]:
-        chunks = chunk(document, self.to.detect, self.to.fallback)
+        chunks = chunk(document, self.to.detect, self.to.fallback, self.to.count)
         return [Passage(each, embedded_text(document.title, each)) for each in chunks]
 
     async def _write(self, version: SourceVersion, passages: Sequence[Passage]) -> set[bytes]:

@@ -173,6 +173,7 @@ async def write_passages(
         "start_offset",
         "end_offset",
         "language",
+        "anchor",
     )
     found = await session.execute(
         select(PassageRow.id, *(getattr(PassageRow, name) for name in compared)).where(*mine)
@@ -200,6 +201,7 @@ def _row(version: SourceVersion, passage: Passage) -> dict[str, object]:
         "start_offset": chunk.start,
         "end_offset": chunk.end,
         "language": chunk.language,
+        "anchor": chunk.anchor,
         "content_hash": passage.content_hash,
         "live": False,
     }

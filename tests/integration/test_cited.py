@@ -19,6 +19,7 @@ from foundation.database.roles import DatabaseUrls
 from foundation.ids import TenantId
 from foundation.tenancy import Tenancy
 from ingest.compute import ThreadCompute
+from ingest.fetch import Fetched, Validators
 from ingest.pipeline import Ingestion, ingest
 from serve import cited
 from serve.links import LINK_S, cited_url
@@ -110,3 +111,30 @@ async def test_the_original_comes_as_it_was(library: Library) -> None:
     response = await library.door.client.get(f"{link}/file")
     assert response.content == LONG.encode()
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_cited_web_page_opens_at_its_heading(
+    database_urls: DatabaseUrls, redis_url: str, tmp_path: Path, tenancy: Tenancy
+) -> None:
+    page = b"""<html lang="sv"><head><title>Frakt</title></head><body><article><h1>Frakt</h1>
+        <p>Vi skickar varje vardag med post och bud till hela landet.</p><h2 id="pris">Vad det kostar</h2>
+        <p>Frakten kostar 49 kr inom Sverige, oavsett hur mycket du handlar.</p></article></body></html>"""
+
+    async def fetch(url: str, _known: Validators) -> Fetched:
+        return Fetched(url, page)
+
+    tenant_id = await make_tenant(tenancy)
+    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as door:
+        compute = ThreadCompute(HashingEmbedder())
+        ingestion = Ingestion(
+            tenancy, door.services.files, ExactIndex(), compute, LocalBus(), lambda _text: None, fetch=fetch
+        )
+        source_id = await door.services.sources.add_url(
+            tenant_id, "test", "https://shop.example/frakt?a=1&b=2"
+        )
+        assert await ingest(ingestion, tenant_id, source_id) == "ready"
+        async with tenancy.session(tenant_id) as session:
+            found = await session.execute(text("select id from passages where text like '%49 kr%'"))
+            link = cited_url(door.services, tenant_id, found.scalar_one())
+        shown_page = (await door.client.get(link)).text
+    assert 'href="https://shop.example/frakt?a=1&amp;b=2#pris"' in shown_page
