@@ -2,8 +2,15 @@
 
 from fastapi import APIRouter
 
-from admin_api import sources, versions
+from admin_api import quality, sources, versions
 
 router = APIRouter(tags=["knowledge"])
-for part in (sources.router, sources.keeping, sources.erasures, versions.router, versions.answers):
+for part in (
+    sources.router,
+    sources.keeping,
+    sources.erasures,
+    versions.router,
+    versions.answers,
+    quality.router,
+):
     router.include_router(part)

@@ -111,6 +111,13 @@ def changed(days: int, tenant: str) -> None:
 
 
 @knowledge.command()
+@_tenant
+def check(tenant: str) -> None:
+    """Report what is said twice, and what contradicts itself."""
+    _run(tenant, "checked")
+
+
+@knowledge.command()
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 @click.option("--history", is_flag=True, help="Also the versions that were live before.")
 @click.option("--vectors", is_flag=True, help="Also the passages' vectors.")

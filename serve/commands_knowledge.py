@@ -25,6 +25,7 @@ from ingest.archive import Export
 from ingest.archive_import import Import
 from ingest.erase import Eraser, delete_source
 from ingest.extract import sentence
+from ingest.quality import Place, examine
 from ingest.versions import Versions, unified
 from serve.assembly import files_root
 from serve.commands import services
@@ -131,6 +132,22 @@ async def changed(desk: Desk, days: int) -> Said:
         conversation = show("conversation", each.conversation_id)
         table.add_row(f"{each.at:%Y-%m-%d %H:%M}", conversation, each.quote or "", each.instead or "")
     return _drawn(table)
+
+
+async def checked(desk: Desk) -> Said:
+    found = await examine(desk.tenancy, desk.tenant_id)
+    table = Table("what", "where", "says", "where", "says")
+    for pair in found.contradictions:
+        table.add_row("contradiction", _where(pair.one), pair.one_says, _where(pair.other), pair.other_says)
+    for twice in found.duplicates:
+        table.add_row(
+            "said twice", _where(twice.one), twice.one.text[:80], _where(twice.other), twice.other.text[:80]
+        )
+    return f"{_drawn(table)}\n{found.looked_at} of {found.passages} passages looked at."
+
+
+def _where(place: Place) -> str:
+    return " > ".join(part for part in (place.title, place.heading) if part)
 
 
 async def exported(desk: Desk, file: Path, with_history: bool, with_vectors: bool) -> Said:
