@@ -159,6 +159,12 @@ class Settings(BaseModel):
     embedding_model: str | None = Field(
         None, description="Model name for `openai`; empty means text-embedding-3-large."
     )
+    embedding_dimensions: int | None = Field(
+        None, description="Length of the model's vectors; empty for the models OpenAI has.", ge=1, le=10_000
+    )
+    embedding_requests_per_minute: int | None = Field(
+        None, description="Most embedding calls a minute of one process; empty for no limit.", ge=1
+    )
 
     # Language model
     llm_provider: Literal["extractive", "openai"] = Field(

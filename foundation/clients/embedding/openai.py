@@ -1,23 +1,46 @@
-"""Embeddings from OpenAI or any server that speaks its protocol."""
+"""Embeddings from OpenAI, Azure OpenAI, or any server that speaks the protocol."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from openai import AsyncOpenAI, OpenAIError
+from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAIError
 
+from foundation.clients.embedding.pace import Pace
 from foundation.clients.embedding.port import Vectors
 from foundation.errors import DependencyUnavailable
 
 _BATCH = 128
+_TIMEOUT_S = 30
+_RETRIES = 6
+"""After 408, 409, 429, 5xx and lost connections; the package waits as long as `Retry-After` says, else half a
+second to eight, with jitter."""
+
+
+def client(*, base_url: str, key: str) -> AsyncOpenAI:
+    """Return a client of OpenAI or a compatible server."""
+    return AsyncOpenAI(base_url=base_url or None, api_key=key, timeout=_TIMEOUT_S, max_retries=_RETRIES)
+
+
+def azure_client(*, endpoint: str, key: str, api_version: str, deployment: str) -> AsyncAzureOpenAI:
+    """Return a client of one deployment at Azure OpenAI."""
+    return AsyncAzureOpenAI(
+        azure_endpoint=endpoint,
+        azure_deployment=deployment,
+        api_key=key,
+        api_version=api_version,
+        timeout=_TIMEOUT_S,
+        max_retries=_RETRIES,
+    )
 
 
 class OpenAIEmbedder:
-    """An `Embedder` over HTTP. The package retries twice with growing pauses before it gives up."""
+    """An `Embedder` over HTTP."""
 
-    def __init__(self, *, base_url: str, key: str, model: str, dimensions: int) -> None:
-        self._client = AsyncOpenAI(base_url=base_url or None, api_key=key, timeout=30)
+    def __init__(self, client: AsyncOpenAI, *, model: str, dimensions: int, pace: Pace | None = None) -> None:
+        self._client = client
         self._model = model
         self._dimensions = dimensions
+        self._pace = pace or Pace(None)
 
     @property
     def model(self) -> str:
@@ -51,6 +74,7 @@ class OpenAIEmbedder:
         try:
             for start in range(0, len(texts), _BATCH):
                 batch = list(texts[start : start + _BATCH])
+                await self._pace.wait()
                 answer = await self._client.embeddings.create(input=batch, model=self._model)
                 rows += [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
         except OpenAIError as error:

