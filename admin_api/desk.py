@@ -26,6 +26,8 @@ class Desk:
     files: FileStore
     vectors: VectorIndex
     bus: Bus
+    embedding_model: str
+    """The name of the model that new passages are embedded with."""
 
     @property
     def sources(self) -> Sources:

@@ -112,6 +112,13 @@ def changed(days: int, tenant: str) -> None:
 
 @knowledge.command()
 @_tenant
+def reindex(tenant: str) -> None:
+    """Make the index anew with the present embedding model; a running Replik does the work."""
+    _run(tenant, "reindexed")
+
+
+@knowledge.command()
+@_tenant
 def check(tenant: str) -> None:
     """Report what is said twice, and what contradicts itself."""
     _run(tenant, "checked")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from admin_api.desk import Desk, id_of
 from foundation.clients.bus.valkey import ValkeyBus
+from foundation.clients.embedding.choice import embedding_model
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.database.engine import connect
@@ -26,6 +27,7 @@ from ingest.archive_import import Import
 from ingest.erase import Eraser, delete_source
 from ingest.extract import sentence
 from ingest.quality import Place, examine
+from ingest.reindex import reindexes, start_reindex
 from ingest.versions import Versions, unified
 from serve.assembly import files_root
 from serve.commands import services
@@ -55,7 +57,8 @@ async def at_desk(
             if tenant_id is None:
                 raise StartError(f"There is no tenant {slug!r}: give the short name of one, for example own.")
             files, vectors = FsspecStore(files_root(running)), ChromaIndex(running.require("chroma_url"))
-            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus)
+            model = embedding_model(running)
+            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus, model)
             return await command(desk, *arguments)
         finally:
             await bus.close()
@@ -132,6 +135,19 @@ async def changed(desk: Desk, days: int) -> Said:
         conversation = show("conversation", each.conversation_id)
         table.add_row(f"{each.at:%Y-%m-%d %H:%M}", conversation, each.quote or "", each.instead or "")
     return _drawn(table)
+
+
+async def reindexed(desk: Desk) -> Said:
+    columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    started = await start_reindex(desk.tenancy, desk.tenant_id, desk.actor, desk.embedding_model)
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task(f"Embedding with {desk.embedding_model}")
+        while True:
+            [now] = [each for each in await reindexes(desk.tenancy, desk.tenant_id) if each.id == started]
+            progress.update(bar, total=now.total, completed=now.done)
+            if now.state in {"ready", "failed"}:
+                return {"reindex": show("reindex", now.id), "state": now.state, "passages": now.total}
+            await asyncio.sleep(_LOOK_S)
 
 
 async def checked(desk: Desk) -> Said:
