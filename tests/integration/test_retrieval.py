@@ -154,11 +154,11 @@ async def test_words_search_only_the_sessions_tenant(shelf: Shelf) -> None:
 
     async with shelf.tenancy.session(tenant_id) as session:
         mine = (
-            await session.execute(text("select passage_id from search_words('frakten ombud', 50)"))
+            await session.execute(text("select passage_id from search_words('frakten ombud', 50, array['customer'])"))
         ).scalars()
         assert set(mine) <= set(ids)
     async with shelf.tenancy.engine.connect() as connection:
-        none = (await connection.execute(text("select * from search_words('frakten ombud', 50)"))).all()
+        none = (await connection.execute(text("select * from search_words('frakten ombud', 50, array['customer'])"))).all()
     assert none == []
 
 
@@ -167,7 +167,7 @@ async def test_words_search_finds_compounds_and_survives_odd_input(shelf: Shelf)
 
     async def words(question: str) -> list[UUID]:
         async with shelf.tenancy.session(tenant_id) as session:
-            rows = await session.execute(text("select passage_id from search_words(:q, 9)"), {"q": question})
+            rows = await session.execute(text("select passage_id from search_words(:q, 9, array['customer'])"), {"q": question})
             return list(rows.scalars())
 
     assert ids[4] in await words("retur")
