@@ -14,7 +14,7 @@ from foundation.tenancy import Tenancy, TenantSession
 from foundation.turns import Language
 from graphs.passages import Passage
 from graphs.retrieval import store
-from graphs.retrieval.adapter import adapter_of
+from graphs.retrieval.adapter import Adapter, adapter_of
 from graphs.retrieval.background import Background
 from graphs.retrieval.explain import Explanation
 from graphs.retrieval.filters import Filters
@@ -51,13 +51,19 @@ class HybridRetriever:
     """A `Retriever`. PostgreSQL has the last word: a hit counts when its row is this tenant's and live."""
 
     def __init__(
-        self, tenancy: Tenancy, embedder: Embedder, vectors: VectorIndex, background: Background | None = None
+        self,
+        tenancy: Tenancy,
+        embedder: Embedder,
+        vectors: VectorIndex,
+        background: Background | None = None,
+        adapter: Adapter | None = None,
     ) -> None:
+        """`adapter` is by default the one that was learned for the embedder's model, if one was."""
         self._tenancy = tenancy
         self._embedder = embedder
         self._vectors = vectors
         self._background = background or Background(embedder)
-        self._adapter = adapter_of(embedder.model, embedder.dimensions)
+        self._adapter = adapter or adapter_of(embedder.model, embedder.dimensions)
 
     async def warm(self, *languages: Language) -> None:
         """Have the bank's vectors for these languages now (two seconds each, unless kept), not at a call."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.eval import demo, fit_confidence, pools, quotes
+from tests.eval import demo, fit_confidence, pools, quotes, retrieval
 
 Result = dict[str, Any]
 
@@ -31,7 +31,12 @@ def _quotes() -> list[Result]:
     return [{"eval": "quotes", "part": part, **each} for part, each in asyncio.run(quotes.measure()).items()]
 
 
-EVALS: dict[str, Callable[[], list[Result]]] = {"demo": _demo, "confidence": _confidence, "quotes": _quotes}
+EVALS: dict[str, Callable[[], list[Result]]] = {
+    "demo": _demo,
+    "confidence": _confidence,
+    "quotes": _quotes,
+    "retrieval": retrieval.main,
+}
 
 
 def main(names: list[str]) -> int:
