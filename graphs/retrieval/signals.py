@@ -25,13 +25,8 @@ _IDENTIFIER = re.compile(r"[^\W_]*\d[^\W_]*(?:-[^\W_]+)*")
 LEARNED: tuple[str, ...] = (
     "adapted",
     "crowding",
-    "words",
     "words_lead",
-    "bm25",
-    "letters",
     "letters_lead",
-    "place",
-    "length",
     "crowding_long",
     "bm25_long",
     "length_long",
@@ -66,11 +61,12 @@ class Compared:
 def signals(asked: Asked, found: Sequence[Compared]) -> list[dict[str, float]]:
     """Return the signals of each candidate, in order, by the names of `LEARNED`.
 
-    crowding: what the passage has in common with any question, in spreads. words: the share of the question's
-    weight of words that it has; words_lead: that, squared, as far as words single out few passages. bm25: of
-    the best one's. letters: the share of the weight of the question's pieces of words, which inflections and
-    compounds share; letters_lead as above; place: the same in title and heading. length: of its text, logarithmic. adapted: how much nearer the passage is for the adapter than for the embedder alone. The last
-    three are the same once more as far as the question is long: 0 up to twelve words of meaning, 1 from a hundred.
+    adapted: how much nearer the passage is for the adapter than for the embedder alone, in spreads. crowding:
+    what it has in common with any question, in spreads. words_lead: the share of the question's weight of words
+    that it has, squared, as far as words single out few passages. letters_lead: the same of pieces of words,
+    which inflections and compounds share. The last three count as far as the question
+    is long, 0 up to twelve words of meaning, 1 from a hundred: bm25 is of the best one's, length the text's,
+    logarithmic. In a short question plain BM25 was measured to hurt.
     """
     if not found:
         return []
@@ -78,9 +74,7 @@ def signals(asked: Asked, found: Sequence[Compared]) -> list[dict[str, float]]:
     best = max((each.candidate.bm25 for each in found), default=0.0) or 1.0
     pieces = _pieces(asked.text)
     texts = [_whole(each.candidate).casefold() for each in found]
-    places = [f" {each.candidate.title} {each.candidate.heading} ".casefold() for each in found]
-    letters, weights = _covers(pieces, texts)
-    place, _ = _covers(pieces, places, weights)
+    letters = _covers(pieces, texts)
     crowding = np.array([each.crowding for each in found]) / asked.spread
     bm25 = np.array([each.candidate.bm25 for each in found]) / best
     length = np.array([math.log1p(len(each.candidate.text)) for each in found])
@@ -88,13 +82,8 @@ def signals(asked: Asked, found: Sequence[Compared]) -> list[dict[str, float]]:
     columns = {
         "adapted": np.array([each.adapted for each in found]) / asked.spread,
         "crowding": crowding,
-        "words": covers,
         "words_lead": (lead(covers) * covers) ** 2,
-        "bm25": bm25,
-        "letters": letters,
         "letters_lead": (lead(letters) * letters) ** 2,
-        "place": place,
-        "length": length,
         "crowding_long": long * crowding,
         "bm25_long": long * bm25,
         "length_long": long * length,
@@ -135,14 +124,11 @@ def _pieces(question: str) -> list[str]:
     return list(dict.fromkeys(pieces))[:_GRAMS]
 
 
-def _covers(
-    pieces: Sequence[str], texts: Sequence[str], weights: Vectors | None = None
-) -> tuple[Vectors, Vectors]:
-    """Return the share of the pieces' weight in each text, and the weights: rarer pieces weigh more."""
+def _covers(pieces: Sequence[str], texts: Sequence[str]) -> Vectors:
+    """Return the share of the pieces' weight in each text; rarer pieces weigh more."""
     if not pieces:
-        return np.zeros(len(texts), dtype=np.float32), np.zeros(0, dtype=np.float32)
+        return np.zeros(len(texts), dtype=np.float32)
     there = np.array([[piece in text for text in texts] for piece in pieces], dtype=np.float32)
-    if weights is None:
-        seen = there.sum(axis=1)
-        weights = np.log1p((len(texts) - seen + 0.5) / (seen + 0.5)).astype(np.float32)
-    return (weights @ there / max(float(weights.sum()), 1e-9)).astype(np.float32), weights
+    seen = there.sum(axis=1)
+    weights = np.log1p((len(texts) - seen + 0.5) / (seen + 0.5))
+    return np.asarray(weights @ there / max(float(weights.sum()), 1e-9), dtype=np.float32)

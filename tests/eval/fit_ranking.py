@@ -27,16 +27,28 @@ from graphs.retrieval.hybrid import HybridRetriever
 from graphs.retrieval.signals import LEARNED, Asked, Compared, signals
 from tests.eval.bench import Bench, bench
 from tests.eval.documents import document_pools, holding, wanted
-from tests.eval.pools import Item, answerable, faq, pools
+from tests.eval.pools import Item, answerable, colloquial, faq, pools
 from tests.eval.retrieval import held_out, sets, shelves
 
 Floats = NDArray[np.float64]
 FOLDS = 2
 RANK = 24
-STEPS, RATE, DECAY, TEMPERATURE = 40, 0.001, 1.0, 0.02
+STEPS, RATE, DECAY, TEMPERATURE = 40, 0.0005, 0.3, 0.02
 RIDGE = 3.0
-SHARES = {"sv_sv": 1.0, "en_en": 1.0, "crossed": 1.0, "squad": 0.5, "documents": 0.5, "banking": 1.0}
+SHARES = {
+    "sv_sv": 1.0,
+    "en_en": 1.0,
+    "crossed": 1.0,
+    "squad": 0.5,
+    "help": 0.25,
+    "colloquial": 1.0,
+    "documents": 0.5,
+    "banking": 1.0,
+}
 """What each kind of row weighs together."""
+
+ADAPTED = ("sv_sv", "en_en", "crossed", "squad", "help", "colloquial")
+"""The kinds whose rows the adapter learns from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,15 @@ class Choice:
 
 def material() -> dict[str, list[Item]]:
     """Return the pools to learn from."""
-    return shelves() | {"squad": pools()["squad"]} | document_pools()
+    return shelves() | {"squad": pools()["squad"], "help": pools()["help"]} | document_pools()
+
+
+_FOR = frozenset(
+    1 + n
+    for n, name in enumerate(LEARNED)
+    if name not in {"crowding", "length", "crowding_long", "length_long"}
+)
+"""The columns that can only speak for a passage: words in common with the question."""
 
 
 def development() -> list[Row]:
@@ -84,8 +104,15 @@ def development() -> list[Row]:
             gold = frozenset({item["id"]})
             found.append(Row("crossed", "answers_sv", item["q_en"], "en", item["category"], gold))
     for case in answerable():
-        if case.pool == "squad" and case.gold and not held_out(case.group):
-            found.append(Row("squad", "squad", case.question, "sv", case.group, frozenset({case.gold})))
+        if case.pool in {"squad", "help"} and case.gold and not held_out(case.group):
+            gold = frozenset({case.gold})
+            found.append(Row(case.pool, case.pool, case.question, case.language, case.group, gold))
+    for case in colloquial():
+        item, _, _ = case.gold.partition("/")
+        if case.kind == "colloquial" and not held_out(item):
+            pool = f"answers_{case.language}"
+            row = Row("colloquial", pool, case.question, case.language, case.group, frozenset({item}))
+            found.append(row)
     shelf = document_pools()
     for case, parts in wanted():
         if parts and not held_out(case.group):
@@ -104,7 +131,9 @@ async def learn_adapter(shelf: Bench, rows: Sequence[Row], items: Mapping[str, S
         for pool in sorted({row.pool for row in chosen}):
             asked = [row for row in chosen if row.pool == pool]
             wanted_items = sorted({key for row in asked for key in row.golds})
-            among = [item for item in items[pool] if pool == "squad" or item.key in set(wanted_items)]
+            among = [
+                item for item in items[pool] if pool in {"squad", "help"} or item.key in set(wanted_items)
+            ]
             places = {item.key: n for n, item in enumerate(among)}
             queries = [await _carried(shelf, row, among[0].language) for row in asked]
             passages = await shelf.embedder.passages([item.embedded for item in among])
@@ -168,12 +197,29 @@ def _choice(row: Row, shelf: Bench, asked: Asked, compared: Sequence[Compared]) 
 
 
 def fit(choices: Sequence[Choice]) -> Floats:
-    """Return a weight for each column, by Newton's method on the ridge conditional logit."""
+    """Return a weight for each column; evidence that comes out as speaking against a passage gets none."""
+    used = list(range(choices[0].values.shape[1]))
+    while True:
+        found = _newton([Choice(each.kind, each.values[:, used], each.gold) for each in choices])
+        wrong = [n for n, place in enumerate(used) if place in _FOR and found[n] < 0]
+        if not wrong:
+            weights = np.zeros(choices[0].values.shape[1])
+            weights[used] = found
+            return weights
+        used.pop(min(wrong, key=lambda n: found[n]))
+
+
+def _newton(choices: Sequence[Choice]) -> Floats:
+    """Return the weights of the ridge conditional logit."""
     counts = {kind: sum(each.kind == kind for each in choices) for kind in SHARES}
     total = sum(counts.values())
     scale = np.concatenate([each.values - each.values.mean(axis=0) for each in choices]).std(axis=0) + 1e-9
     rows = [
-        (SHARES[each.kind] * total / (counts[each.kind] * sum(SHARES.values())), each.values / scale, each.gold)
+        (
+            SHARES[each.kind] * total / (counts[each.kind] * sum(SHARES.values())),
+            each.values / scale,
+            each.gold,
+        )
         for each in choices
     ]
     weights = np.zeros(len(scale))
@@ -219,9 +265,7 @@ async def learn() -> tuple[Adapter, dict[str, float]]:
         ]
         choices = await collect(shelf, rows, adapters)
         adapter = await learn_adapter(shelf, rows, items)
-    import pickle; pickle.dump((choices, adapters, adapter), open("/tmp/h3/choices.pkl", "wb"))
     dense, *others = fit(choices).tolist()
-    print(len(choices), dense, {k: sum(c.kind == k for c in choices) for k in SHARES})
     return adapter, {name: round(each / dense, 3) for name, each in zip(LEARNED, others, strict=True)}
 
 
