@@ -7,13 +7,13 @@ from typing import Literal
 from graphs.passages import Passage
 
 Dropped = Literal["duplicate", "filtered", "replaced", "limit"]
-"""duplicate: says the same as a better one. filtered: the filters exclude it. replaced: a text that says it no
-longer applies, and so stood back behind the limit. limit: others were better."""
+"""duplicate: says the same as a better one. filtered: the filters exclude it. replaced: a text that says it
+no longer applies, and so stood back behind the limit. limit: others were better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One candidate. Ranks count from 1; None where it has none (not embedded, no word in common, filtered)."""
+    """One candidate. Ranks count from 1; None where there is none (no vector, no shared word, filtered)."""
 
     passage: Passage
     """`similarity` is the dense similarity, `lexical` the share of the question's weight of words."""

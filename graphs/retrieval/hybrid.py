@@ -117,7 +117,9 @@ class HybridRetriever:
             return None
         [vector] = await self._embedder.queries([query])
         aims = {other: await self._aim(vector, language, other) for other in sizes}
-        rows = await self._candidates(tenant_id, collection, aims, sizes, words, filters)
+        rows = await self._candidates(
+            tenant_id, collection, aims, total=sum(sizes.values()), words=words, filters=filters
+        )
         found = [await self._compared(row, aims[row.language]) for row in rows if row.language in aims]
         asked = Asked(
             query,
@@ -152,13 +154,14 @@ class HybridRetriever:
         tenant_id: TenantId,
         collection: Collection | None,
         aims: Mapping[Language, _Aim],
-        sizes: Mapping[Language, int],
+        *,
+        total: int,
         words: Mapping[UUID, ByWords],
         filters: Filters,
     ) -> list[Candidate]:
         """Return the candidates; the index knows no filters, so it is asked for more while few pass them."""
-        total = sum(sizes.values())
         indexed = collection is not None and total > _FEW
+        rows: list[Candidate] = []
         for reach in _REACHES:
             near = await self._indexed(collection, aims, reach) if indexed and collection else None
             async with self._tenancy.session(tenant_id) as session:

@@ -1,7 +1,7 @@
 """What speaks for a passage, as numbers a learned ranking weighs. Pure: values in, values out.
 
-Similarities are counted in the embedder's own spread (`Background.spread`), so that the weights mean about the
-same with another embedding model.
+Similarities are counted in the embedder's own spread (`Background.spread`), so that the weights mean about
+the same with another embedding model.
 """
 
 import math
@@ -62,11 +62,11 @@ def signals(asked: Asked, found: Sequence[Compared]) -> list[dict[str, float]]:
     """Return the signals of each candidate, in order, by the names of `LEARNED`.
 
     adapted: how much nearer the passage is for the adapter than for the embedder alone, in spreads. crowding:
-    what it has in common with any question, in spreads. words_lead: the share of the question's weight of words
-    that it has, squared, as far as words single out few passages. letters_lead: the same of pieces of words,
-    which inflections and compounds share. The last three count as far as the question
-    is long, 0 up to twelve words of meaning, 1 from a hundred: bm25 is of the best one's, length the text's,
-    logarithmic. In a short question plain BM25 was measured to hurt.
+    what it has in common with any question, in spreads. words_lead: the share of the question's weight of
+    words that it has, squared, as far as words single out few passages. letters_lead: the same of pieces of
+    words, which inflections and compounds share. The last three count as far as the question is long, 0 up to
+    twelve words of meaning, 1 from a hundred: bm25 is of the best one's, length the text's, logarithmic. In a
+    short question plain BM25 was measured to hurt.
     """
     if not found:
         return []

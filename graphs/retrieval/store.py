@@ -48,13 +48,7 @@ class ByWords:
     bm25: float
 
 
-_VISIBLE = (
-    "(cast(:languages as text[]) is null or p.language = any(:languages))"
-    " and (cast(:sources as uuid[]) is null or p.source_id = any(:sources))"
-    " and s.audience = any(:audience)"
-)
-
-
+# Every query that finds or shows passages binds and asks the same three conditions.
 def _bound(filters: Filters) -> dict[str, object]:
     return {
         "languages": None if filters.languages is None else list(filters.languages),
@@ -69,7 +63,10 @@ async def live_sizes(session: TenantSession, filters: Filters) -> dict[Language,
         text(
             "select p.language, count(*) from passages p"
             " join sources s on s.tenant_id = p.tenant_id and s.id = p.source_id"
-            f" where p.live and {_VISIBLE} group by p.language"
+            " where p.live and (cast(:languages as text[]) is null or p.language = any(:languages))"
+            " and (cast(:sources as uuid[]) is null or p.source_id = any(:sources))"
+            " and s.audience = any(:audience)"
+            " group by p.language"
         ),
         _bound(filters),
     )
@@ -100,7 +97,11 @@ async def vectors_of_all(
                 "select p.id, p.language, e.vector from passages p"
                 " join sources s on s.tenant_id = p.tenant_id and s.id = p.source_id"
                 " join embeddings e on e.tenant_id = p.tenant_id and e.content_hash = p.content_hash"
-                f" where p.live and e.model = :model and {_VISIBLE} order by p.id limit :at_most"
+                " where p.live and e.model = :model"
+                " and (cast(:languages as text[]) is null or p.language = any(:languages))"
+                " and (cast(:sources as uuid[]) is null or p.source_id = any(:sources))"
+                " and s.audience = any(:audience)"
+                " order by p.id limit :at_most"
             ),
             {"model": model, "at_most": at_most, **_bound(filters)},
         )
@@ -121,8 +122,8 @@ async def by_words(
         return {}
     rows = await session.execute(
         text(
-            "select passage_id, cover, rank from search_words("
-            ":words, :at_most, cast(:audience as text[]), cast(:languages as text[]), cast(:sources as uuid[]))"
+            "select passage_id, cover, rank from search_words(:words, :at_most, cast(:audience as text[]),"
+            " cast(:languages as text[]), cast(:sources as uuid[]))"
         ),
         {"words": " ".join(words), "at_most": at_most, **_bound(filters)},
     )
@@ -155,7 +156,11 @@ async def candidates(
             "  where o.id = any(:first) and o.live and n.live"
             ")"
             " select p.id, p.source_id, p.version, coalesce(v.title, s.name) as title, p.heading, p.page,"
-            f" p.text, p.language, p.ordinal, ({_VISIBLE}) as allowed, e.vector,"
+            " p.text, p.language, p.ordinal, e.vector,"
+            " ((cast(:languages as text[]) is null or p.language = any(:languages))"
+            " and (cast(:sources as uuid[]) is null or p.source_id = any(:sources))"
+            " and s.audience = any(:audience)"
+            " ) as allowed,"
             " coalesce((select left(o.heading || ' ' || o.text, 400) from passages o"
             "  where o.tenant_id = p.tenant_id and o.source_id = p.source_id and o.version = p.version"
             "  and o.ordinal = 0), '') as opening"

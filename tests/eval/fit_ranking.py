@@ -1,18 +1,17 @@
-"""Fits graphs/retrieval/weights.py and the adapter of the local model on development rows; the same data give
-the same numbers.
+"""Fits graphs/retrieval/weights.py and the local model's adapter; the same data give the same numbers.
 
 Run: OMP_NUM_THREADS=1 .venv/bin/python -m tests.eval.fit_ranking [--write]
 
-The adapter (a matrix of low rank added to question vectors) learns from questions and the passages that answer
-them. The ranking is a conditional logit over the candidates that retrieval finds. Its rows are seen through an
-adapter that was learned on the other fold: what an adapter adds to its own rows is more than it adds to new ones.
-Held-out rows (tests/eval/retrieval.py) and the demo's questions have no part in this.
+The adapter (a matrix of low rank added to question vectors) learns from questions and the passages that
+answer them. The ranking is a conditional logit over the candidates that retrieval finds. Its rows are seen
+through an adapter that was learned on the other fold: what an adapter adds to its own rows is more than it adds to
+new ones. Held-out rows (tests/eval/retrieval.py) and the demo's questions have no part in this.
 """
 
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -91,43 +90,51 @@ _FOR = frozenset(
 
 def development() -> list[Row]:
     """Return the questions to learn from, none of them held out."""
+    return [*_measured(), *_asked(), *_colloquial(), *_documents()]
+
+
+def _measured() -> Iterator[Row]:
     categories = {row["id"]: row["category"] for row in faq()}
-    found = []
     for name, each in sets().items():
         for row in each.rows:
             if not held_out(row.id):
                 kind = "crossed" if name == "sv_en" else name
                 group = categories.get(row.id, row.id)
-                found.append(Row(kind, each.pool, row.question, row.language, group, row.golds))
+                yield Row(kind, each.pool, row.question, row.language, group, row.golds)
     for item in faq():
         if not held_out(item["id"]):
             gold = frozenset({item["id"]})
-            found.append(Row("crossed", "answers_sv", item["q_en"], "en", item["category"], gold))
+            yield Row("crossed", "answers_sv", item["q_en"], "en", item["category"], gold)
+
+
+def _asked() -> Iterator[Row]:
     for case in answerable():
         if case.pool in {"squad", "help"} and case.gold and not held_out(case.group):
             gold = frozenset({case.gold})
-            found.append(Row(case.pool, case.pool, case.question, case.language, case.group, gold))
+            yield Row(case.pool, case.pool, case.question, case.language, case.group, gold)
+
+
+def _colloquial() -> Iterator[Row]:
     for case in colloquial():
         item, _, _ = case.gold.partition("/")
         if case.kind == "colloquial" and not held_out(item):
-            pool = f"answers_{case.language}"
-            row = Row("colloquial", pool, case.question, case.language, case.group, frozenset({item}))
-            found.append(row)
+            pool, gold = f"answers_{case.language}", frozenset({item})
+            yield Row("colloquial", pool, case.question, case.language, case.group, gold)
+
+
+def _documents() -> Iterator[Row]:
     shelf = document_pools()
     for case, parts in wanted():
         if parts and not held_out(case.group):
             golds = frozenset(holding(shelf[case.pool], parts))
-            found.append(Row("documents", case.pool, case.question, case.language, case.group, golds))
-    return found
+            yield Row("documents", case.pool, case.question, case.language, case.group, golds)
 
 
 async def learn_adapter(shelf: Bench, rows: Sequence[Row], items: Mapping[str, Sequence[Item]]) -> Adapter:
     """Return the adapter that brings these questions nearer to their passages than to others of the pool."""
     batches = []
-    used = {
-        kind: [row for row in rows if row.kind == kind] for kind in ("sv_sv", "en_en", "crossed", "squad")
-    }
-    for kind, chosen in used.items():
+    for kind in ADAPTED:
+        chosen = [row for row in rows if row.kind == kind]
         for pool in sorted({row.pool for row in chosen}):
             asked = [row for row in chosen if row.pool == pool]
             wanted_items = sorted({key for row in asked for key in row.golds})
@@ -233,7 +240,7 @@ def _newton(choices: Sequence[Choice]) -> Floats:
         if np.abs(reach * step).max() < 1e-8:
             break
         loss, slope, curve = _loss(rows, weights)
-    return weights / scale
+    return np.asarray(weights / scale, dtype=np.float64)
 
 
 def _loss(
