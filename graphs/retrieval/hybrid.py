@@ -1,6 +1,6 @@
 """Retrieval by meaning and by words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -120,7 +120,7 @@ class HybridRetriever:
         rows = await self._candidates(
             tenant_id, collection, aims, total=sum(sizes.values()), words=words, filters=filters
         )
-        found = [await self._compared(row, aims[row.language]) for row in rows if row.language in aims]
+        found = [each for other, aim in aims.items() for each in await self._compared(rows, other, aim)]
         asked = Asked(
             query,
             language,
@@ -141,13 +141,19 @@ class HybridRetriever:
             elsewhere=await self._background.elsewhere(carried, target),
         )
 
-    async def _compared(self, row: Candidate, aim: _Aim) -> Compared:
-        if row.vector is None:
-            return Compared(row, 0.0, 0.0)
-        [crowding] = await self._background.crowding(row.vector[None, :], row.language)
-        similarity = float(row.vector @ aim.carried)
-        adapted = float(row.vector @ aim.adapted) - aim.adapted_level - (similarity - aim.level)
-        return Compared(row, similarity, float(crowding), adapted)
+    async def _compared(self, rows: Sequence[Candidate], language: Language, aim: _Aim) -> list[Compared]:
+        """Return the candidates of one language, compared with the question."""
+        there = [row for row in rows if row.language == language]
+        placed = [(row, row.vector) for row in there if row.vector is not None]
+        found = [Compared(row, 0.0, 0.0) for row in there if row.vector is None]
+        if not placed:
+            return found
+        vectors = np.stack([vector for _, vector in placed])
+        crowding = await self._background.crowding(vectors, language)
+        similarity = vectors @ aim.carried
+        adapted = vectors @ aim.adapted - aim.adapted_level - (similarity - aim.level)
+        numbers = zip(placed, similarity.tolist(), crowding.tolist(), adapted.tolist(), strict=True)
+        return found + [Compared(row, near, crowded, more) for (row, _), near, crowded, more in numbers]
 
     async def _candidates(
         self,

@@ -16,9 +16,6 @@ from foundation.turns import Language
 from graphs.retrieval.store import Candidate
 from graphs.retrieval.words import content_words
 
-_GRAM = 4
-_GRAMS = 60
-"""At most so many pieces of words are looked up, of the longest words first: 2 ms with 100 candidates."""
 _SHORT, _LONG = 12, 100
 _IDENTIFIER = re.compile(r"[^\W_]*\d[^\W_]*(?:-[^\W_]+)*")
 
@@ -26,7 +23,6 @@ LEARNED: tuple[str, ...] = (
     "adapted",
     "crowding",
     "words_lead",
-    "letters_lead",
     "crowding_long",
     "bm25_long",
     "length_long",
@@ -63,18 +59,14 @@ def signals(asked: Asked, found: Sequence[Compared]) -> list[dict[str, float]]:
 
     adapted: how much nearer the passage is for the adapter than for the embedder alone, in spreads. crowding:
     what it has in common with any question, in spreads. words_lead: the share of the question's weight of
-    words that it has, squared, as far as words single out few passages. letters_lead: the same of pieces of
-    words, which inflections and compounds share. The last three count as far as the question is long, 0 up to
-    twelve words of meaning, 1 from a hundred: bm25 is of the best one's, length the text's, logarithmic. In a
-    short question plain BM25 was measured to hurt.
+    words that it has, squared, as far as words single out few passages. The last three count as far as the
+    question is long, 0 up to twelve words of meaning, 1 from a hundred: bm25 is of the best one's, length the
+    text's, logarithmic. In a short question plain BM25 was measured to hurt.
     """
     if not found:
         return []
     covers = np.array([each.candidate.cover for each in found])
     best = max((each.candidate.bm25 for each in found), default=0.0) or 1.0
-    pieces = _pieces(asked.text)
-    texts = [_whole(each.candidate).casefold() for each in found]
-    letters = _covers(pieces, texts)
     crowding = np.array([each.crowding for each in found]) / asked.spread
     bm25 = np.array([each.candidate.bm25 for each in found]) / best
     length = np.array([math.log1p(len(each.candidate.text)) for each in found])
@@ -83,7 +75,6 @@ def signals(asked: Asked, found: Sequence[Compared]) -> list[dict[str, float]]:
         "adapted": np.array([each.adapted for each in found]) / asked.spread,
         "crowding": crowding,
         "words_lead": (lead(covers) * covers) ** 2,
-        "letters_lead": (lead(letters) * letters) ** 2,
         "crowding_long": long * crowding,
         "bm25_long": long * bm25,
         "length_long": long * length,
@@ -115,20 +106,3 @@ def shared_identifiers(asked: Asked, candidate: Candidate) -> int:
 
 def _whole(candidate: Candidate) -> str:
     return f" {candidate.title} {candidate.heading} {candidate.text} "
-
-
-def _pieces(question: str) -> list[str]:
-    asked = sorted(content_words(question), key=len, reverse=True)
-    padded = (f" {word} " for word in asked)
-    pieces = (word[at : at + _GRAM] for word in padded for at in range(max(1, len(word) - _GRAM + 1)))
-    return list(dict.fromkeys(pieces))[:_GRAMS]
-
-
-def _covers(pieces: Sequence[str], texts: Sequence[str]) -> Vectors:
-    """Return the share of the pieces' weight in each text; rarer pieces weigh more."""
-    if not pieces:
-        return np.zeros(len(texts), dtype=np.float32)
-    there = np.array([[piece in text for text in texts] for piece in pieces], dtype=np.float32)
-    seen = there.sum(axis=1)
-    weights = np.log1p((len(texts) - seen + 0.5) / (seen + 0.5))
-    return np.asarray(weights @ there / max(float(weights.sum()), 1e-9), dtype=np.float32)

@@ -4,8 +4,8 @@ Run: OMP_NUM_THREADS=1 .venv/bin/python -m tests.eval.fit_ranking [--write]
 
 The adapter (a matrix of low rank added to question vectors) learns from questions and the passages that
 answer them. The ranking is a conditional logit over the candidates that retrieval finds. Its rows are seen
-through an adapter that was learned on the other fold: what an adapter adds to its own rows is more than it adds to
-new ones. Held-out rows (tests/eval/retrieval.py) and the demo's questions have no part in this.
+through an adapter that was learned on the other fold: what an adapter adds to its own rows is more than it
+adds to new ones. Held-out rows (tests/eval/retrieval.py) and the demo's questions have no part in this.
 """
 
 import asyncio

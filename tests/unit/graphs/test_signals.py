@@ -35,13 +35,6 @@ def test_every_signal_has_a_weight_and_none_more() -> None:
     assert set(WEIGHTS) == set(LEARNED)
 
 
-def test_pieces_of_words_find_a_compound() -> None:
-    compound, other = signals(ASKED, [compared("Skiduthyrning på dagen."), compared("Vi lagar tält.")])
-
-    assert compound["letters_lead"] > 0
-    assert other["letters_lead"] == 0
-
-
 def test_only_a_long_question_counts_what_is_for_long_ones() -> None:
     long = " ".join(f"ord{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(120))
     asked = Asked(long, "sv", ASKED.levels, ASKED.elsewhere, ASKED.spread)
