@@ -88,7 +88,7 @@ as $$
     ),
     matches as materialized (
         select w.language, w.lexeme, p.id, length(p.lexemes) as size,
-               case when p.lexemes @@ w.exact then 1.0 when p.lexemes @@ w.compound then 0.4 else 0.5 end as strength
+               case when p.lexemes @@ w.exact then 1.0 when p.lexemes @@ w.compound then 0.4 else 0.25 end as strength
         from words w
         join public.passages p
             on (array_to_tsvector(array[p.tenant_id::text]) || p.lexemes) @@ w.loose
