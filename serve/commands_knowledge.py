@@ -18,8 +18,10 @@ from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.database.engine import connect
 from foundation.errors import StartError
 from foundation.ids import SourceId, show
+from foundation.languages import choose
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
+from graphs.retrieval.choice import retriever_for
 from ingest import records
 from ingest.answers import Answers
 from ingest.archive import Export
@@ -58,7 +60,8 @@ async def at_desk(
                 raise StartError(f"There is no tenant {slug!r}: give the short name of one, for example own.")
             files, vectors = FsspecStore(files_root(running)), ChromaIndex(running.require("chroma_url"))
             model = embedding_model(running)
-            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus, model)
+            retriever = retriever_for(running, tenancy, vectors)
+            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus, model, retriever)
             return await command(desk, *arguments)
         finally:
             await bus.close()
@@ -164,6 +167,20 @@ async def checked(desk: Desk) -> Said:
 
 def _where(place: Place) -> str:
     return " > ".join(part for part in (place.title, place.heading) if part)
+
+
+async def asked(desk: Desk, question: str) -> Said:
+    language = choose(question, conversation=None, default="sv")
+    found = await desk.retriever.explain(desk.tenant_id, question, language=language, limit=8)
+    table = Table("rank", "dense", "words", "fused", "score", "why", "where", "says")
+    for each in found.entries[:16]:
+        parts = sorted(each.contributions.items(), key=lambda part: -abs(part[1]))
+        why = ", ".join(f"{name} {value:+.3f}" for name, value in parts[:3]) or str(each.dropped)
+        where = " > ".join(part for part in (each.passage.title, each.passage.heading) if part)
+        ranks = (each.rank, each.dense_rank, each.lexical_rank, each.fused_rank)
+        told = ["–" if rank is None else str(rank) for rank in ranks]
+        table.add_row(*told, f"{each.passage.score:.3f}", why, where[:40], each.passage.text[:60])
+    return _drawn(table)
 
 
 async def exported(desk: Desk, file: Path, with_history: bool, with_vectors: bool) -> Said:

@@ -117,6 +117,7 @@ async def _own_desk(request: Request, services: ServicesDep) -> None:
         vectors=services.vectors,
         bus=services.bus,
         embedding_model=embedding_model(services.settings),
+        retriever=services.retriever,
     )
 
 

@@ -20,6 +20,7 @@ def open_desk(services: Services, request: Request, key: ServerKey) -> Desk:
         vectors=services.vectors,
         bus=services.bus,
         embedding_model=embedding_model(services.settings),
+        retriever=services.retriever,
     )
 
 

@@ -56,13 +56,19 @@ class HybridRetriever:
         embedder: Embedder,
         vectors: VectorIndex,
         background: Background | None = None,
+        *,
         adapter: Adapter | None = None,
+        before: "HybridRetriever | None" = None,
     ) -> None:
-        """`adapter` is by default the one that was learned for the embedder's model, if one was."""
+        """`adapter` is by default the one that was learned for the embedder's model, if one was.
+
+        `before` answers tenants whose live index is still that of another model.
+        """
         self._tenancy = tenancy
         self._embedder = embedder
         self._vectors = vectors
         self._background = background or Background(embedder)
+        self._before = before
         self._adapter = adapter or adapter_of(embedder.model, embedder.dimensions)
 
     async def warm(self, *languages: Language) -> None:
@@ -115,6 +121,8 @@ class HybridRetriever:
             words = await store.by_words(session, content_words(query), filters, _BY_WORDS)
         if not sizes or not query.strip():
             return None
+        if collection is None and self._before is not None:
+            return await self._before.evidence(tenant_id, query, language=language, filters=filters)
         [vector] = await self._embedder.queries([query])
         aims = {other: await self._aim(vector, language, other) for other in sizes}
         rows = await self._candidates(

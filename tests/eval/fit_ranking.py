@@ -181,7 +181,7 @@ def _descend(batches: Sequence[tuple[Floats, Floats, NDArray[np.int64]]]) -> Flo
 async def collect(shelf: Bench, rows: Sequence[Row], adapters: Sequence[Adapter]) -> list[Choice]:
     """Return the candidates of each question whose passage is among them."""
     retrievers = [
-        HybridRetriever(shelf.tenancy, shelf.embedder, shelf.index, shelf.background, adapter)
+        HybridRetriever(shelf.tenancy, shelf.embedder, shelf.index, shelf.background, adapter=adapter)
         for adapter in adapters
     ]
     found = []

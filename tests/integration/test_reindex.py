@@ -13,6 +13,7 @@ from foundation.clients.embedding.port import Vectors
 from foundation.clients.vectors.port import Collection
 from foundation.errors import Conflict, DependencyUnavailable
 from foundation.tenancy import Tenancy
+from graphs.retrieval.hybrid import HybridRetriever
 from ingest.compute import ThreadCompute
 from ingest.reindex import Reindexer, reindexes, start_reindex
 from tests.support.house import House
@@ -29,11 +30,16 @@ class Newer(HashingEmbedder):
     def __init__(self) -> None:
         super().__init__(dimensions=64)
         self.asked: list[str] = []
+        self.queried = 0
         self.lives = 1_000
 
     @property
     def model(self) -> str:
         return "newer"
+
+    async def queries(self, texts: Sequence[str]) -> Vectors:
+        self.queried += 1
+        return await super().queries(texts)
 
     async def passages(self, texts: Sequence[str]) -> Vectors:
         if self.lives == 0:
@@ -93,6 +99,24 @@ async def test_another_models_index_takes_the_place_of_the_old_one(house: House)
     # And what comes later goes to the new one.
     await house.run(await house.add("# Mer\n\nÄnnu en text.", "more.md"))
     assert await house.index.count(Collection(house.tenant_id, model, generation)) == 42
+
+
+async def test_the_old_model_answers_until_the_switch_and_the_new_one_after_it(house: House) -> None:
+    embedder = Newer()
+    reindexer = with_model(house, embedder)
+    old = HybridRetriever(house.tenancy, HashingEmbedder(), house.index)
+    new = HybridRetriever(house.tenancy, embedder, house.index, before=old)
+
+    async def used(question: str) -> tuple[str, bool]:
+        """Return what is found first, and whether the new model was asked."""
+        asked = embedder.queried
+        found = await new.search(house.tenant_id, question, language="sv", limit=3)
+        return found[0].text, embedder.queried > asked
+
+    question = "Vad säger del 7?"
+    assert await used(question) == ("Detta säger del 7.", False)
+    await reindexer.run(house.tenant_id, await start(house, "newer"))
+    assert await used(question) == ("Detta säger del 7.", True)
 
 
 async def test_an_interrupted_move_goes_on_where_it_was(house: House) -> None:
