@@ -14,7 +14,6 @@ from foundation.tenancy import Tenancy, TenantSession
 from foundation.turns import Language
 from graphs.passages import Passage
 from graphs.retrieval import store
-from graphs.retrieval.adapter import Adapter, adapter_of
 from graphs.retrieval.background import Background
 from graphs.retrieval.explain import Explanation
 from graphs.retrieval.filters import Filters
@@ -41,9 +40,7 @@ class _Aim:
     """A question as it is compared with the passages of one language."""
 
     carried: Vectors
-    adapted: Vectors
     level: float
-    adapted_level: float
     elsewhere: float
 
 
@@ -57,19 +54,14 @@ class HybridRetriever:
         vectors: VectorIndex,
         background: Background | None = None,
         *,
-        adapter: Adapter | None = None,
         before: "HybridRetriever | None" = None,
     ) -> None:
-        """`adapter` is by default the one that was learned for the embedder's model, if one was.
-
-        `before` answers tenants whose live index is still that of another model.
-        """
+        """`before` answers tenants whose live index is still that of another model."""
         self._tenancy = tenancy
         self._embedder = embedder
         self._vectors = vectors
         self._background = background or Background(embedder)
         self._before = before
-        self._adapter = adapter or adapter_of(embedder.model, embedder.dimensions)
 
     async def warm(self, *languages: Language) -> None:
         """Have the bank's vectors for these languages now (two seconds each, unless kept), not at a call."""
@@ -140,12 +132,9 @@ class HybridRetriever:
 
     async def _aim(self, vector: Vectors, source: Language, target: Language) -> _Aim:
         carried = await self._background.carry(vector, source, target)
-        adapted = carried if self._adapter is None else self._adapter.adapted(carried)
         return _Aim(
             carried,
-            adapted,
             level=await self._background.level(carried, target),
-            adapted_level=await self._background.level(adapted, target),
             elsewhere=await self._background.elsewhere(carried, target),
         )
 
@@ -159,9 +148,8 @@ class HybridRetriever:
         vectors = np.stack([vector for _, vector in placed])
         crowding = await self._background.crowding(vectors, language)
         similarity = vectors @ aim.carried
-        adapted = vectors @ aim.adapted - aim.adapted_level - (similarity - aim.level)
-        numbers = zip(placed, similarity.tolist(), crowding.tolist(), adapted.tolist(), strict=True)
-        return found + [Compared(row, near, crowded, more) for (row, _), near, crowded, more in numbers]
+        numbers = zip(placed, similarity.tolist(), crowding.tolist(), strict=True)
+        return found + [Compared(row, near, crowded) for (row, _), near, crowded in numbers]
 
     async def _candidates(
         self,
@@ -198,7 +186,7 @@ class HybridRetriever:
             hits = [
                 hit
                 for aim in aims.values()
-                for hit in await self._vectors.search(collection, aim.adapted, reach)
+                for hit in await self._vectors.search(collection, aim.carried, reach)
             ]
         except DependencyUnavailable:
             return None
@@ -211,7 +199,7 @@ class HybridRetriever:
             session, self._embedder.model, filters, _AT_MOST_EXACTLY
         )
         similarities = [
-            float(row @ aims[language].adapted) if language in aims else -1.0
+            float(row @ aims[language].carried) if language in aims else -1.0
             for row, language in zip(vectors, languages, strict=True)
         ]
         return [ids[index] for index in np.argsort(similarities)[::-1][:_NEAREST]]

@@ -20,8 +20,7 @@ _SHORT, _LONG = 12, 100
 _IDENTIFIER = re.compile(r"[^\W_]*\d[^\W_]*(?:-[^\W_]+)*")
 
 LEARNED: tuple[str, ...] = (
-    "adapted",
-    "crowding",
+    "crowding_crossed",
     "words_lead",
     "crowding_long",
     "bm25_long",
@@ -50,18 +49,16 @@ class Compared:
     candidate: Candidate
     similarity: float
     crowding: float
-    adapted: float = 0.0
-    """What the adapter adds to the similarity, above what it adds to any passage of the language."""
 
 
 def signals(asked: Asked, found: Sequence[Compared]) -> list[dict[str, float]]:
     """Return the signals of each candidate, in order, by the names of `LEARNED`.
 
-    adapted: how much nearer the passage is for the adapter than for the embedder alone, in spreads. crowding:
-    what it has in common with any question, in spreads. words_lead: the share of the question's weight of
-    words that it has, squared, as far as words single out few passages. The last three count as far as the
-    question is long, 0 up to twelve words of meaning, 1 from a hundred: bm25 is of the best one's, length the
-    text's, logarithmic. In a short question plain BM25 was measured to hurt.
+    crowding_crossed: what the passage has in common with any question, in spreads, where it is in another
+    language than the question (within one language that was measured not to help). words_lead: the share of
+    the question's weight of words that it has, squared, as far as words single out few passages. The last
+    three count as far as the question is long, 0 up to twelve words of meaning, 1 from a hundred: bm25 is of
+    the best one's, length the text's, logarithmic. In a short question plain BM25 was measured to hurt.
     """
     if not found:
         return []
@@ -70,10 +67,10 @@ def signals(asked: Asked, found: Sequence[Compared]) -> list[dict[str, float]]:
     crowding = np.array([each.crowding for each in found]) / asked.spread
     bm25 = np.array([each.candidate.bm25 for each in found]) / best
     length = np.array([math.log1p(len(each.candidate.text)) for each in found])
+    crossed = np.array([each.candidate.language != asked.language for each in found], dtype=np.float64)
     long = _longness(asked.text)
     columns = {
-        "adapted": np.array([each.adapted for each in found]) / asked.spread,
-        "crowding": crowding,
+        "crowding_crossed": crossed * crowding,
         "words_lead": (lead(covers) * covers) ** 2,
         "crowding_long": long * crowding,
         "bm25_long": long * bm25,

@@ -1,11 +1,12 @@
 """What fused evidence prefers: levels count by language, crowded passages stand back."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from foundation.turns import Language
-from graphs.retrieval.fusion import OWN_LANGUAGE, rank
+from graphs.retrieval.fusion import rank
 from graphs.retrieval.signals import Asked, Compared
 from graphs.retrieval.store import Candidate
 from graphs.retrieval.weights import WEIGHTS
@@ -40,10 +41,16 @@ def test_the_customers_language_comes_first_where_they_are_about_as_good() -> No
     assert [each.language for each in found] == ["sv", "en"]
 
 
-def test_a_passage_that_is_near_to_every_question_stands_back() -> None:
+def test_a_passage_of_another_language_that_is_near_to_every_question_stands_back() -> None:
+    asked = replace(ASKED, language="en")
     found = rank(
-        ASKED, [compared("Om oss.", 0.85, crowding=0.02), compared("Frakt: 49 kr.", 0.848)], 8
+        asked, [compared("Om oss.", 0.85, crowding=0.02), compared("Frakt: 49 kr.", 0.848)], 8
     ).passages
 
     assert found[0].text == "Frakt: 49 kr."
-    assert found[1].score == pytest.approx(0.85 - 0.80 + WEIGHTS["crowding"] * 0.02 + 0.04 * OWN_LANGUAGE)
+    assert found[1].score == pytest.approx(0.85 - 0.80 + WEIGHTS["crowding_crossed"] * 0.02)
+    # Within one language it was measured not to help.
+    found = rank(
+        ASKED, [compared("Om oss.", 0.85, crowding=0.02), compared("Frakt: 49 kr.", 0.848)], 8
+    ).passages
+    assert found[0].text == "Om oss."

@@ -5,7 +5,6 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from graphs.retrieval.adapter import Adapter, adapter_of
 from graphs.retrieval.fusion import rank
 from graphs.retrieval.signals import LEARNED, Asked, Compared, lead, signals
 from graphs.retrieval.store import Candidate
@@ -99,19 +98,3 @@ def test_a_short_passage_brings_the_one_beside_it_in_the_last_place() -> None:
     assert found[-1].passage_id == beside.candidate.passage_id
     assert found[-1].score == min(each.score for each in found)
     assert len(found) == 6
-
-
-def test_an_adapter_adds_a_matrix_of_low_rank() -> None:
-    adapter = Adapter(np.array([[1.0], [0.0]], np.float32), np.array([[0.0, 1.0]], np.float32))
-
-    assert adapter.adapted(np.array([1.0, 0.0], np.float32)) == pytest.approx([0.5**0.5, 0.5**0.5])
-
-
-def test_a_model_without_an_adapter_or_of_another_size_gets_none() -> None:
-    own = adapter_of("e5-small-q4", 384)
-
-    assert own is not None
-    assert own.down.shape == (384, own.up.shape[0])
-    assert adapter_of("e5-small-q4", 3) is None
-    assert adapter_of("text-embedding-3-large", 3072) is None
-    assert adapter_of("../weights", 384) is None
