@@ -12,7 +12,7 @@ from foundation import audit
 from foundation.clients.files.port import FileStore
 from foundation.database.models import Source, SourceVersion
 from foundation.errors import Conflict, ExtractionFailed, InvalidInput
-from foundation.ids import SourceId, TenantId, new_uuid, show
+from foundation.ids import CrawlId, SourceId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest import records
 from ingest.extract import Reason
@@ -24,6 +24,8 @@ from ingest.queue import enqueue_ingest
 MAX_BYTES = 25_000_000
 LEAST_RESYNC_S = 300
 _MAX_NAME = 300
+
+Audience = Literal["customer", "staff"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,18 @@ class Sources:
         encoded = content.encode("utf-8", errors="replace")
         return await self._add_content(tenant_id, actor, "text", _name(title), encoded, enqueue=True)
 
-    async def add_url(self, tenant_id: TenantId, actor: str, url: str) -> SourceId:
+    async def add_url(
+        self,
+        tenant_id: TenantId,
+        actor: str,
+        url: str,
+        *,
+        audience: Audience = "customer",
+        crawl_id: CrawlId | None = None,
+    ) -> SourceId:
         """Add a web page; it is fetched when it is ingested. An address given again is the same source.
+
+        `crawl_id` is the crawl that found it.
 
         Raises:
             ExtractionFailed: `bad_address`.
@@ -103,6 +115,7 @@ class Sources:
             if known is not None:
                 return SourceId(known)
             source = Source(tenant_id=tenant_id, id=source_id, kind="url", name=uri, uri=uri)
+            source.audience, source.crawl_id = audience, crawl_id
             await self._add(session, source, actor, enqueue=True)
         return source_id
 
@@ -180,7 +193,7 @@ class Sources:
         source_id: SourceId,
         *,
         name: str | None = None,
-        audience: Literal["customer", "staff"] | None = None,
+        audience: Audience | None = None,
         resync_s: int | None = None,
     ) -> None:
         """Rename a source, say who may be answered from it, or how often its page is looked at.
