@@ -41,8 +41,7 @@ def address(base: str, reference: str) -> str | None:
     """Return the address that `reference` means on a page at `base`; None when it leads to no page."""
     try:
         joined = httpx.URL(base).join(reference.strip()).copy_with(fragment=None)
-        # A bare host and its root are one page.
-        joined = joined if joined.path else joined.copy_with(path="/")
+        joined = joined.copy_with(raw_path=joined.raw_path)  # a bare host and its root are one page
     except (httpx.InvalidURL, ValueError):
         return None
     usable = joined.scheme in {"http", "https"} and joined.host and not joined.userinfo

@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from foundation.database.roles import DatabaseUrls
-from foundation.ids import SourceId, parse
+from foundation.ids import CrawlId, SourceId, parse
 from foundation.tenancy import Tenancy
+from ingest.crawls import Crawls
 from ingest.erase import Eraser
 from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
 from tests.support.house import House
@@ -172,3 +173,35 @@ async def test_what_is_wrong_is_refused(
 ) -> None:
     assert await keeper.refused(method, path, **request_) == expected
     assert (await keeper.ask("GET", "/sources"))["sources"] == []
+
+
+async def test_crawls_are_added_shown_and_walked_again(keeper: Keeper) -> None:
+    asked = {"url": "https://shop.example/help", "include": ["/help/*"], "depth": 1, "resync_s": 3_600}
+    added = await keeper.ask("POST", "/crawls", json=asked)
+    crawl = added["crawl_id"]
+    assert (added["state"], added["kind"], added["include"]) == ("queued", "site", ["/help/*"])
+    assert added == await keeper.ask("GET", f"/crawls/{crawl}")
+    assert await keeper.refused("POST", f"/crawls/{crawl}/resync") == (409, "conflict")
+    known = CrawlId(parse("crawl", crawl))
+    await Crawls(keeper.house.tenancy).fail(keeper.house.tenant_id, known, "no_pages")
+    failed = await keeper.ask("GET", f"/crawls/{crawl}")
+    assert (failed["state"], failed["reason"][:8]) == ("failed", "No pages")
+    assert (await keeper.ask("POST", f"/crawls/{crawl}/resync"))["state"] == "queued"
+
+    second = await keeper.ask(
+        "POST", "/crawls", json={"url": "https://shop.example/s.xml", "kind": "sitemap"}
+    )
+    page = await keeper.ask("GET", "/crawls?limit=1")
+    assert [each["crawl_id"] for each in page["crawls"]] == [second["crawl_id"]] == [page["next"]]
+    rest = await keeper.ask("GET", f"/crawls?after={page['next']}")
+    assert ([each["crawl_id"] for each in rest["crawls"]], rest["next"]) == ([crawl], None)
+
+    for wrong in ({"depth": 99}, {"page_limit": 0}, {"resync_s": 10}, {"kind": "other"}, {"color": "red"}):
+        status, _ = await keeper.refused("POST", "/crawls", json=asked | wrong)
+        assert 400 <= status < 500, wrong
+    assert (await keeper.refused("POST", "/crawls", json={"url": "ftp://shop.example/"}))[1] == (
+        "extraction_failed"
+    )
+    assert (await keeper.refused("GET", "/crawls/crl_0"))[0] == 404
+    actions = await audit_actions(keeper.house.tenancy, keeper.house.tenant_id)
+    assert actions == ["crawl.add", "crawl.fail", "crawl.resync", "crawl.add"]
