@@ -1,9 +1,9 @@
 """Routes for sources: add a document, a text or an address, watch it being read, keep it in order."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO
 
 import orjson
 from fastapi import APIRouter, Query, Request
@@ -17,13 +17,11 @@ from foundation.ids import SourceId, show
 from ingest.erase import delete_source, proof_of
 from ingest.extract import sentence
 from ingest.progress import channel
-from ingest.sources import MAX_BYTES, SourceView
+from ingest.sources import Audience, SourceView
 
 LONGEST_TEXT = 500_000
 _LOOK_S = 2.0
 _ENDS = {"ready", "failed", "stale"}
-
-Audience = Literal["customer", "staff"]
 
 
 class Text(BaseModel):
@@ -159,8 +157,8 @@ async def change(desk: DeskDep, source_id: str, body: Change) -> SourceState:
 async def replace(desk: DeskDep, request: Request, source_id: str) -> SourceState:
     """Give a source a new file (field `file`); the old version answers until the new one is read."""
     known = SourceId(id_of("source", source_id))
-    _, content = await _file(request)
-    await desk.sources.replace_file(desk.tenant_id, desk.actor, known, content)
+    async with _file(request) as (_, file):
+        await desk.sources.replace_file(desk.tenant_id, desk.actor, known, file)
     return await _state_of(desk, known)
 
 
@@ -201,8 +199,8 @@ async def erased(desk: DeskDep, erasure_id: str) -> Erased:
 
 async def _add(desk: Desk, request: Request) -> SourceId:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        name, content = await _file(request)
-        return await desk.sources.add_file(desk.tenant_id, desk.actor, name, content)
+        async with _file(request) as (name, file):
+            return await desk.sources.add_file(desk.tenant_id, desk.actor, name, file)
     try:
         body = Text.model_validate_json(await request.body())
     except ValueError:
@@ -212,12 +210,14 @@ async def _add(desk: Desk, request: Request) -> SourceId:
     return await desk.sources.add_text(desk.tenant_id, desk.actor, body.title, body.text or "")
 
 
-async def _file(request: Request) -> tuple[str, bytes]:
+@asynccontextmanager
+async def _file(request: Request) -> AsyncGenerator[tuple[str, BinaryIO], None]:
+    """Open the file of a form, with its name. A large one has been put on disk while it arrived."""
     async with request.form(max_files=1, max_fields=5) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidInput(field="file")
-        return file.filename or "document", await file.read(MAX_BYTES + 1)
+        yield file.filename or "document", file.file
 
 
 async def _progress(desk: Desk, source_id: SourceId) -> AsyncGenerator[SourceState | None, None]:

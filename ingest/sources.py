@@ -1,27 +1,24 @@
 """The tenant's sources: what people add to the knowledge base, and how far it has come."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from sqlalchemy import func, select
 
 from foundation import audit
 from foundation.clients.files.port import FileStore
 from foundation.database.models import Source, SourceVersion
-from foundation.errors import Conflict, ExtractionFailed, InvalidInput
+from foundation.errors import Conflict, InvalidInput
 from foundation.ids import CrawlId, SourceId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest import records
 from ingest.extract import Reason
-from ingest.extract.detect import MediaType, media_type_of
 from ingest.fetch import parse
 from ingest.pipeline import version_key
 from ingest.queue import enqueue_ingest
+from ingest.upload import Upload
 
-MAX_BYTES = 25_000_000
 LEAST_RESYNC_S = 300
 _MAX_NAME = 300
 
@@ -65,9 +62,11 @@ class Sources:
     files: FileStore
 
     async def add_file(
-        self, tenant_id: TenantId, actor: str, name: str, content: bytes, *, enqueue: bool = True
+        self, tenant_id: TenantId, actor: str, name: str, content: bytes | BinaryIO, *, enqueue: bool = True
     ) -> SourceId:
         """Add a document; `name` is shown and not trusted. `enqueue=False` leaves ingestion to the caller.
+
+        A file is copied to storage piece by piece and never held in memory.
 
         The same content given again is the same source: what is added is returned, or what was there.
 
@@ -120,7 +119,13 @@ class Sources:
         return source_id
 
     async def replace_file(
-        self, tenant_id: TenantId, actor: str, source_id: SourceId, content: bytes, *, enqueue: bool = True
+        self,
+        tenant_id: TenantId,
+        actor: str,
+        source_id: SourceId,
+        content: bytes | BinaryIO,
+        *,
+        enqueue: bool = True,
     ) -> int:
         """Give a source new content; the old version stays live until the new one is. Returns its number.
 
@@ -128,14 +133,14 @@ class Sources:
             ExtractionFailed: as `add_file`.
             NotFound: there is no such source.
         """
-        media_type = await _checked(content)
+        upload = await Upload.of(content)
         async with self.tenancy.session(tenant_id) as session:
             source = await records.locked_source(session, tenant_id, source_id)
             newest = await records.newest_version(session, tenant_id, source_id)
             number = 1 if newest is None else newest.version + 1
             # Written under the row's lock: two replacements at once must not share a key.
-            await self.files.write(tenant_id, version_key(source_id, number), content)
-            session.add(_version(source, number, content, media_type))
+            await self.files.write_stream(tenant_id, version_key(source_id, number), upload.chunks())
+            session.add(_version(source, number, upload))
             await self._requeue(session, source, actor, "source.replace", enqueue=enqueue)
         return number
 
@@ -271,19 +276,25 @@ class Sources:
             return {row.name: Known(SourceId(row.id), row.state, row.content_hash) for row in found}
 
     async def _add_content(
-        self, tenant_id: TenantId, actor: str, kind: str, name: str, content: bytes, *, enqueue: bool
+        self,
+        tenant_id: TenantId,
+        actor: str,
+        kind: str,
+        name: str,
+        content: bytes | BinaryIO,
+        *,
+        enqueue: bool,
     ) -> SourceId:
-        media_type = await _checked(content)
+        upload = await Upload.of(content)
         source_id = SourceId(new_uuid())
         async with self.tenancy.session(tenant_id) as session:
-            content_hash = sha256(content).digest()
-            await records.one_at_a_time(session, content_hash)
-            known = await records.source_of_content(session, tenant_id, kind, content_hash)
+            await records.one_at_a_time(session, upload.content_hash)
+            known = await records.source_of_content(session, tenant_id, kind, upload.content_hash)
             if known is not None:
                 return known
-            await self.files.write(tenant_id, version_key(source_id, 1), content)
+            await self.files.write_stream(tenant_id, version_key(source_id, 1), upload.chunks())
             source = Source(tenant_id=tenant_id, id=source_id, kind=kind, name=name)
-            await self._add(session, source, actor, enqueue=enqueue, content=content, media_type=media_type)
+            await self._add(session, source, actor, enqueue=enqueue, upload=upload)
         return source_id
 
     async def _add(
@@ -293,13 +304,12 @@ class Sources:
         actor: str,
         *,
         enqueue: bool,
-        content: bytes | None = None,
-        media_type: MediaType | None = None,
+        upload: Upload | None = None,
     ) -> None:
         session.add(source)
         await session.flush()
-        if content is not None and media_type is not None:
-            session.add(_version(source, 1, content, media_type))
+        if upload is not None:
+            session.add(_version(source, 1, upload))
         tenant_id, source_id = TenantId(source.tenant_id), SourceId(source.id)
         await audit.record(
             session,
@@ -310,7 +320,7 @@ class Sources:
             after={
                 "kind": source.kind,
                 "name": source.name,
-                "bytes": None if content is None else len(content),
+                "bytes": None if upload is None else upload.size,
             },
         )
         if enqueue:
@@ -336,12 +346,6 @@ class Sources:
             await enqueue_ingest(session, tenant_id, source_id)
 
 
-async def _checked(content: bytes) -> MediaType:
-    if len(content) > MAX_BYTES:
-        raise ExtractionFailed(reason=Reason.TOO_LARGE)
-    return await asyncio.to_thread(media_type_of, content)
-
-
 def _name(name: str) -> str:
     plain = " ".join(name.replace("\x00", "").split())
     if not plain or len(plain) > _MAX_NAME:
@@ -349,15 +353,15 @@ def _name(name: str) -> str:
     return plain
 
 
-def _version(source: Source, number: int, content: bytes, media_type: MediaType) -> SourceVersion:
+def _version(source: Source, number: int, upload: Upload) -> SourceVersion:
     return SourceVersion(
         tenant_id=source.tenant_id,
         source_id=source.id,
         version=number,
         file_key=version_key(SourceId(source.id), number),
-        media_type=media_type,
-        content_hash=sha256(content).digest(),
-        bytes=len(content),
+        media_type=upload.media_type,
+        content_hash=upload.content_hash,
+        bytes=upload.size,
     )
 
 

@@ -55,8 +55,8 @@ async def house(tenancy: Tenancy, chroma_url: str, tmp_path: Path) -> House:
     return opened
 
 
-async def add(house: House, site: Site, **plan: int) -> CrawlId:
-    start = Plan(f"http://shop.example:{site.port}/", **plan)
+async def add(house: House, site: Site, *, page_limit: int = 200) -> CrawlId:
+    start = Plan(f"http://shop.example:{site.port}/", page_limit=page_limit)
     return await Crawls(house.tenancy).add(house.tenant_id, "anna", "site", start, audience="staff")
 
 
