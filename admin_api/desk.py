@@ -12,6 +12,7 @@ from foundation.clients.vectors.port import VectorIndex
 from foundation.errors import InvalidId, NotFound
 from foundation.ids import TenantId, parse
 from foundation.tenancy import Tenancy
+from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
 
 
@@ -26,6 +27,9 @@ class Desk:
     files: FileStore
     vectors: VectorIndex
     bus: Bus
+    embedding_model: str
+    """The name of the model that new passages are embedded with."""
+    retriever: HybridRetriever
 
     @property
     def sources(self) -> Sources:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from admin_api import crawls, quality, sources, versions
+from admin_api import crawls, quality, retrieval, sources, versions
 
 router = APIRouter(tags=["knowledge"])
 for part in (
@@ -13,5 +13,6 @@ for part in (
     versions.router,
     versions.answers,
     quality.router,
+    retrieval.router,
 ):
     router.include_router(part)

@@ -29,7 +29,7 @@ from graphs.config import load_config
 from graphs.ports import Ports
 from graphs.replies import ReplyName, load_replies
 from graphs.retrieval.background import Background
-from graphs.retrieval.hybrid import HybridRetriever
+from graphs.retrieval.choice import retriever_for
 
 _CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -99,7 +99,8 @@ async def assemble(settings: Settings) -> Assembled:
 async def _ports(settings: Settings, tenancy: Tenancy) -> Ports:
     embedder = embedder_for(settings)
     background = Background(embedder, settings.home / "cache")
-    retriever = HybridRetriever(tenancy, embedder, ChromaIndex(settings.require("chroma_url")), background)
+    vectors = ChromaIndex(settings.require("chroma_url"))
+    retriever = retriever_for(settings, tenancy, vectors, embedder, background)
     await retriever.warm("sv", "en")
     return Ports(
         retriever=retriever,

@@ -111,12 +111,17 @@ def chunk(document: Document, detect: Detect, fallback: Language, count: Count =
 
 def embedded_text(title: str, chunk: Chunk) -> str:
     """Return what the model is to see: title and headings first, links without their targets."""
-    headings = [part for part in chunk.heading.split(" > ") if part and part != title]
+    return seen_by_model(title, chunk.heading, chunk.text)
+
+
+def seen_by_model(title: str, heading: str, text: str) -> str:
+    """Return the same for a passage that is stored already."""
+    headings = [part for part in heading.split(" > ") if part and part != title]
     prefix = " > ".join([title, *headings]) if title else " > ".join(headings)
     while tokens(prefix) > _MAX_PREFIX:
         prefix = prefix[: len(prefix) * 3 // 4].rstrip()
-    text = _LINK.sub(r"\1", chunk.text)
-    return f"{prefix}\n{text}" if prefix else text
+    plain = _LINK.sub(r"\1", text)
+    return f"{prefix}\n{plain}" if prefix else plain
 
 
 def _sections(document: Document) -> Iterator[tuple[list[Block], list[Block]]]:

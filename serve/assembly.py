@@ -16,6 +16,7 @@ from foundation.languages import LANGUAGES
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
 from graphs.replies import load_replies
+from graphs.retrieval.choice import retriever_for
 from ingest.sources import Sources
 from serve.services import Services
 
@@ -27,6 +28,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     system = connect(settings.require("database_system_url"), pool_size=1)
     bus = ValkeyBus(settings.require("redis_url"))
     files = FsspecStore(files_root(settings))
+    vectors = ChromaIndex(settings.require("chroma_url"))
     replies = load_replies()
     try:
         yield Services(
@@ -47,7 +49,8 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             waker=waker,
             tokens=Tokens(Sealer.of(settings.require("encryption_key"))),
             files=files,
-            vectors=ChromaIndex(settings.require("chroma_url")),
+            vectors=vectors,
+            retriever=retriever_for(settings, tenancy, vectors),
             sources=Sources(tenancy, files),
             handover_text=lambda language: next(
                 (replies.text("handover", known) for known in LANGUAGES if known == language),

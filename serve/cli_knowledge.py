@@ -111,6 +111,21 @@ def changed(days: int, tenant: str) -> None:
 
 
 @knowledge.command()
+@click.argument("question")
+@_tenant
+def ask(question: str, tenant: str) -> None:
+    """Show which passages QUESTION finds, in which order and why."""
+    _run(tenant, "asked", question)
+
+
+@knowledge.command()
+@_tenant
+def reindex(tenant: str) -> None:
+    """Make the index anew with the present embedding model; a running Replik does the work."""
+    _run(tenant, "reindexed")
+
+
+@knowledge.command()
 @_tenant
 def check(tenant: str) -> None:
     """Report what is said twice, and what contradicts itself."""

@@ -12,13 +12,16 @@ from rich.table import Table
 
 from admin_api.desk import Desk, id_of
 from foundation.clients.bus.valkey import ValkeyBus
+from foundation.clients.embedding.choice import embedding_model
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.database.engine import connect
 from foundation.errors import StartError
 from foundation.ids import SourceId, show
+from foundation.languages import choose
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
+from graphs.retrieval.choice import retriever_for
 from ingest import records
 from ingest.answers import Answers
 from ingest.archive import Export
@@ -26,6 +29,7 @@ from ingest.archive_import import Import
 from ingest.erase import Eraser, delete_source
 from ingest.extract import sentence
 from ingest.quality import Place, examine
+from ingest.reindex import reindexes, start_reindex
 from ingest.versions import Versions, unified
 from serve.assembly import files_root
 from serve.commands import services
@@ -55,7 +59,9 @@ async def at_desk(
             if tenant_id is None:
                 raise StartError(f"There is no tenant {slug!r}: give the short name of one, for example own.")
             files, vectors = FsspecStore(files_root(running)), ChromaIndex(running.require("chroma_url"))
-            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus)
+            model = embedding_model(running)
+            retriever = retriever_for(running, tenancy, vectors)
+            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus, model, retriever)
             return await command(desk, *arguments)
         finally:
             await bus.close()
@@ -134,6 +140,19 @@ async def changed(desk: Desk, days: int) -> Said:
     return _drawn(table)
 
 
+async def reindexed(desk: Desk) -> Said:
+    columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    started = await start_reindex(desk.tenancy, desk.tenant_id, desk.actor, desk.embedding_model)
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task(f"Embedding with {desk.embedding_model}")
+        while True:
+            [now] = [each for each in await reindexes(desk.tenancy, desk.tenant_id) if each.id == started]
+            progress.update(bar, total=now.total, completed=now.done)
+            if now.state in {"ready", "failed"}:
+                return {"reindex": show("reindex", now.id), "state": now.state, "passages": now.total}
+            await asyncio.sleep(_LOOK_S)
+
+
 async def checked(desk: Desk) -> Said:
     found = await examine(desk.tenancy, desk.tenant_id)
     table = Table("what", "where", "says", "where", "says")
@@ -148,6 +167,20 @@ async def checked(desk: Desk) -> Said:
 
 def _where(place: Place) -> str:
     return " > ".join(part for part in (place.title, place.heading) if part)
+
+
+async def asked(desk: Desk, question: str) -> Said:
+    language = choose(question, conversation=None, default="sv")
+    found = await desk.retriever.explain(desk.tenant_id, question, language=language, limit=8)
+    table = Table("rank", "dense", "words", "fused", "score", "why", "where", "says")
+    for each in found.entries[:16]:
+        parts = sorted(each.contributions.items(), key=lambda part: -abs(part[1]))
+        why = ", ".join(f"{name} {value:+.3f}" for name, value in parts[:3]) or str(each.dropped)
+        where = " > ".join(part for part in (each.passage.title, each.passage.heading) if part)
+        ranks = (each.rank, each.dense_rank, each.lexical_rank, each.fused_rank)
+        told = ["–" if rank is None else str(rank) for rank in ranks]
+        table.add_row(*told, f"{each.passage.score:.3f}", why, where[:40], each.passage.text[:60])
+    return _drawn(table)
 
 
 async def exported(desk: Desk, file: Path, with_history: bool, with_vectors: bool) -> Said:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from admin_api import sources
 from admin_api.desk import Desk, language_of
+from foundation.clients.embedding.choice import embedding_model
 from foundation.errors import NotFound
 from foundation.settings import Settings
 from serve.deps import ServicesDep
@@ -115,6 +116,8 @@ async def _own_desk(request: Request, services: ServicesDep) -> None:
         files=services.files,
         vectors=services.vectors,
         bus=services.bus,
+        embedding_model=embedding_model(services.settings),
+        retriever=services.retriever,
     )
 
 

@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter, Depends, Request
 
-from admin_api import archive, knowledge
+from admin_api import archive, embeddings, knowledge
 from admin_api.desk import Desk, language_of
+from foundation.clients.embedding.choice import embedding_model
 from serve.deps import ServerKey, ServicesDep
 from serve.services import Services
 
@@ -18,6 +19,8 @@ def open_desk(services: Services, request: Request, key: ServerKey) -> Desk:
         files=services.files,
         vectors=services.vectors,
         bus=services.bus,
+        embedding_model=embedding_model(services.settings),
+        retriever=services.retriever,
     )
 
 
@@ -28,3 +31,4 @@ async def _desk(request: Request, services: ServicesDep, key: ServerKey) -> None
 router = APIRouter()
 router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
 router.include_router(archive.router, prefix="/api/knowledge", dependencies=[Depends(_desk)])
+router.include_router(embeddings.router, prefix="/api/embeddings", dependencies=[Depends(_desk)])

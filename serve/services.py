@@ -15,6 +15,7 @@ from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Tokens
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
+from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
 from serve.counters import Counters
 
@@ -33,6 +34,8 @@ class Services:
     tokens: Tokens
     files: FileStore
     vectors: VectorIndex
+    retriever: HybridRetriever
+    """For trying retrieval; conversations are answered by hosts, with their own."""
     sources: Sources
     handover_text: Callable[[str | None], str]
     """What the customer reads when a person takes over, by language."""

@@ -28,6 +28,8 @@ class _Place:
     """The same texts embedded as passages."""
     crowding: float
     """Mean similarity of the two: what a passage of this language has in common with any question."""
+    spread: float
+    """Standard deviation of their similarities."""
 
 
 class Background:
@@ -57,6 +59,10 @@ class Background:
         """Return the mean similarity of a question to the bank in its language."""
         return float(((await self._place(language)).passages @ vector).mean())
 
+    async def spread(self, language: Language) -> float:
+        """Return the standard deviation of similarities in a language: the unit evidence is weighed in."""
+        return max((await self._place(language)).spread, 1e-6)
+
     async def crowding(self, passages: Vectors, language: Language) -> Vectors:
         """Return how much nearer than usual passages (rows) of one language lie to whatever is asked.
 
@@ -84,8 +90,10 @@ class Background:
                 texts = BANK[language]
                 queries = await self._vectors("queries", texts)
                 passages = await self._vectors("passages", texts)
-                crowding = float((passages @ queries.T).mean())
-                self._places[language] = _Place(queries.mean(axis=0), queries, passages, crowding)
+                near = passages @ queries.T
+                self._places[language] = _Place(
+                    queries.mean(axis=0), queries, passages, float(near.mean()), float(near.std())
+                )
             return self._places[language]
 
     async def _vectors(self, kind: Literal["queries", "passages"], texts: Sequence[str]) -> Vectors:

@@ -1,5 +1,7 @@
 """Retrieval by meaning and by words."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
@@ -12,9 +14,13 @@ from foundation.tenancy import Tenancy, TenantSession
 from foundation.turns import Language
 from graphs.passages import Passage
 from graphs.retrieval import store
+from graphs.retrieval.adapter import Adapter, adapter_of
 from graphs.retrieval.background import Background
-from graphs.retrieval.fusion import Asked, Compared, rank
-from graphs.retrieval.store import Candidate
+from graphs.retrieval.explain import Explanation
+from graphs.retrieval.filters import Filters
+from graphs.retrieval.fusion import rank
+from graphs.retrieval.signals import Asked, Compared
+from graphs.retrieval.store import ByWords, Candidate
 from graphs.retrieval.words import content_words
 
 _NEAREST = 40
@@ -23,18 +29,47 @@ _BY_WORDS = 40
 _FEW = 32
 # While the index is away, tenants up to this size are searched exactly: about 3 MB.
 _AT_MOST_EXACTLY = 2000
+# So many of each language are asked of the index, the next number when too few pass the filters.
+_REACHES = (_NEAREST, 10 * _NEAREST, 100 * _NEAREST)
+# Of the nearest, what stands beside them under the same heading is looked at too.
+_BESIDE = 4
+EVERYTHING = Filters()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Aim:
+    """A question as it is compared with the passages of one language."""
+
+    carried: Vectors
+    adapted: Vectors
+    level: float
+    adapted_level: float
+    elsewhere: float
 
 
 class HybridRetriever:
     """A `Retriever`. PostgreSQL has the last word: a hit counts when its row is this tenant's and live."""
 
     def __init__(
-        self, tenancy: Tenancy, embedder: Embedder, vectors: VectorIndex, background: Background | None = None
+        self,
+        tenancy: Tenancy,
+        embedder: Embedder,
+        vectors: VectorIndex,
+        background: Background | None = None,
+        *,
+        adapter: Adapter | None = None,
+        before: "HybridRetriever | None" = None,
     ) -> None:
+        """`adapter` is by default the one that was learned for the embedder's model, if one was.
+
+        `before` answers tenants whose live index is still that of another model.
+        """
         self._tenancy = tenancy
         self._embedder = embedder
         self._vectors = vectors
         self._background = background or Background(embedder)
+        self._before = before
+        self._adapter = adapter or adapter_of(embedder.model, embedder.dimensions)
 
     async def warm(self, *languages: Language) -> None:
         """Have the bank's vectors for these languages now (two seconds each, unless kept), not at a call."""
@@ -44,7 +79,13 @@ class HybridRetriever:
             await self._background.elsewhere(nothing, language)
 
     async def search(
-        self, tenant_id: TenantId, query: str, *, language: Language, limit: int
+        self,
+        tenant_id: TenantId,
+        query: str,
+        *,
+        language: Language,
+        limit: int,
+        filters: Filters = EVERYTHING,
     ) -> tuple[Passage, ...]:
         """Return the best passages, best first; the customer's language first where about as good.
 
@@ -54,51 +95,123 @@ class HybridRetriever:
         Raises:
             DependencyUnavailable: the embedder did not answer.
         """
+        found = await self.explain(tenant_id, query, language=language, limit=limit, filters=filters)
+        return found.passages
+
+    async def explain(
+        self,
+        tenant_id: TenantId,
+        query: str,
+        *,
+        language: Language,
+        limit: int,
+        filters: Filters = EVERYTHING,
+    ) -> Explanation:
+        """Return what `search` returns, with the evidence, and what was dropped and why; raises the same."""
+        evidence = await self.evidence(tenant_id, query, language=language, filters=filters)
+        return Explanation(()) if evidence is None else rank(*evidence, limit)
+
+    async def evidence(
+        self, tenant_id: TenantId, query: str, *, language: Language, filters: Filters = EVERYTHING
+    ) -> tuple[Asked, list[Compared]] | None:
+        """Return the candidates before they are ranked; None when there is nothing to find."""
         async with self._tenancy.session(tenant_id) as session:
-            sizes = await store.live_sizes(session)
+            sizes = await store.live_sizes(session, filters)
             collection = await store.live_collection(session, tenant_id, self._embedder.model)
-            cover = await store.covers(session, content_words(query), _BY_WORDS)
+            words = await store.by_words(session, content_words(query), filters, _BY_WORDS)
         if not sizes or not query.strip():
-            return ()
+            return None
+        if collection is None and self._before is not None:
+            return await self._before.evidence(tenant_id, query, language=language, filters=filters)
         [vector] = await self._embedder.queries([query])
-        carried = {other: await self._background.carry(vector, language, other) for other in sizes}
-        few = sum(sizes.values()) <= _FEW
-        near = [] if few or collection is None else await self._indexed(collection, carried)
-        async with self._tenancy.session(tenant_id) as session:
-            if few or near is None:
-                near = await self._exact(session, carried)
-            ids = list(dict.fromkeys([*near, *cover]))
-            rows = await store.candidates(session, self._embedder.model, ids, cover)
-        found = [await self._compared(row, carried[row.language]) for row in rows if row.language in carried]
-        levels = {other: await self._background.level(moved, other) for other, moved in carried.items()}
-        elsewhere = {
-            other: await self._background.elsewhere(moved, other) for other, moved in carried.items()
-        }
-        asked = Asked(query, language, levels, elsewhere)
-        return rank(asked, found, limit)
+        aims = {other: await self._aim(vector, language, other) for other in sizes}
+        rows = await self._candidates(
+            tenant_id, collection, aims, total=sum(sizes.values()), words=words, filters=filters
+        )
+        found = [each for other, aim in aims.items() for each in await self._compared(rows, other, aim)]
+        asked = Asked(
+            query,
+            language,
+            levels={other: aim.level for other, aim in aims.items()},
+            elsewhere={other: aim.elsewhere for other, aim in aims.items()},
+            spread=await self._background.spread(language),
+        )
+        return asked, found
 
-    async def _compared(self, row: Candidate, query: Vectors) -> Compared:
-        if row.vector is None:
-            return Compared(row, 0.0, 0.0)
-        [crowding] = await self._background.crowding(row.vector[None, :], row.language)
-        return Compared(row, float(row.vector @ query), float(crowding))
+    async def _aim(self, vector: Vectors, source: Language, target: Language) -> _Aim:
+        carried = await self._background.carry(vector, source, target)
+        adapted = carried if self._adapter is None else self._adapter.adapted(carried)
+        return _Aim(
+            carried,
+            adapted,
+            level=await self._background.level(carried, target),
+            adapted_level=await self._background.level(adapted, target),
+            elsewhere=await self._background.elsewhere(carried, target),
+        )
 
-    async def _indexed(self, collection: Collection, carried: dict[Language, Vectors]) -> list[UUID] | None:
+    async def _compared(self, rows: Sequence[Candidate], language: Language, aim: _Aim) -> list[Compared]:
+        """Return the candidates of one language, compared with the question."""
+        there = [row for row in rows if row.language == language]
+        placed = [(row, row.vector) for row in there if row.vector is not None]
+        found = [Compared(row, 0.0, 0.0) for row in there if row.vector is None]
+        if not placed:
+            return found
+        vectors = np.stack([vector for _, vector in placed])
+        crowding = await self._background.crowding(vectors, language)
+        similarity = vectors @ aim.carried
+        adapted = vectors @ aim.adapted - aim.adapted_level - (similarity - aim.level)
+        numbers = zip(placed, similarity.tolist(), crowding.tolist(), adapted.tolist(), strict=True)
+        return found + [Compared(row, near, crowded, more) for (row, _), near, crowded, more in numbers]
+
+    async def _candidates(
+        self,
+        tenant_id: TenantId,
+        collection: Collection | None,
+        aims: Mapping[Language, _Aim],
+        *,
+        total: int,
+        words: Mapping[UUID, ByWords],
+        filters: Filters,
+    ) -> list[Candidate]:
+        """Return the candidates; the index knows no filters, so it is asked for more while few pass them."""
+        indexed = collection is not None and total > _FEW
+        rows: list[Candidate] = []
+        for reach in _REACHES:
+            near = await self._indexed(collection, aims, reach) if indexed and collection else None
+            async with self._tenancy.session(tenant_id) as session:
+                if near is None:
+                    near = await self._exact(session, aims, filters)
+                    indexed = False
+                ids = list(dict.fromkeys([*near, *words]))
+                model = self._embedder.model
+                rows = await store.candidates(session, model, ids, words, filters, beside=_BESIDE)
+            passed = sum(row.allowed and row.vector is not None for row in rows)
+            if not indexed or passed >= min(_NEAREST, total) or len(near) < reach:
+                break
+        return rows
+
+    async def _indexed(
+        self, collection: Collection, aims: Mapping[Language, _Aim], reach: int
+    ) -> list[UUID] | None:
         """Return the nearest passages of the index; None when it is away."""
         try:
             hits = [
                 hit
-                for vector in carried.values()
-                for hit in await self._vectors.search(collection, vector, _NEAREST)
+                for aim in aims.values()
+                for hit in await self._vectors.search(collection, aim.adapted, reach)
             ]
         except DependencyUnavailable:
             return None
         return [hit.passage_id for hit in hits]
 
-    async def _exact(self, session: TenantSession, carried: dict[Language, Vectors]) -> list[UUID]:
-        ids, languages, vectors = await store.vectors_of_all(session, self._embedder.model, _AT_MOST_EXACTLY)
+    async def _exact(
+        self, session: TenantSession, aims: Mapping[Language, _Aim], filters: Filters
+    ) -> list[UUID]:
+        ids, languages, vectors = await store.vectors_of_all(
+            session, self._embedder.model, filters, _AT_MOST_EXACTLY
+        )
         similarities = [
-            float(row @ carried[language]) if language in carried else -1.0
+            float(row @ aims[language].adapted) if language in aims else -1.0
             for row, language in zip(vectors, languages, strict=True)
         ]
         return [ids[index] for index in np.argsort(similarities)[::-1][:_NEAREST]]

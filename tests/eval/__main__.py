@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.eval import demo, extraction, fit_confidence, pools, quotes
+from tests.eval import demo, extraction, fit_confidence, pools, quotes, retrieval
 
 Result = dict[str, Any]
 
@@ -36,6 +36,7 @@ EVALS: dict[str, Callable[[], list[Result]]] = {
     "confidence": _confidence,
     "quotes": _quotes,
     "extraction": extraction.measure,
+    "retrieval": retrieval.main,
 }
 
 

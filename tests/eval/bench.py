@@ -22,6 +22,7 @@ from foundation.database.roles import ensure_database
 from foundation.ids import TenantId
 from foundation.tenancy import Tenancy, TenantSession
 from graphs.passages import Passage
+from graphs.retrieval.background import Background
 from graphs.retrieval.hybrid import HybridRetriever
 from tests.eval.pools import Case, Item
 
@@ -64,8 +65,9 @@ class Bench:
     def __init__(self, tenancy: Tenancy, embedder: RememberingE5) -> None:
         self.tenancy = tenancy
         self.embedder = embedder
-        self._index = ExactIndex()
-        self.retriever = HybridRetriever(tenancy, embedder, self._index)
+        self.index = ExactIndex()
+        self.background = Background(embedder)
+        self.retriever = HybridRetriever(tenancy, embedder, self.index, self.background)
         self._keys: dict[UUID, str] = {}
 
     async def load(self, pools: Mapping[str, Sequence[Item]], report: Callable[[str], None]) -> None:
@@ -75,7 +77,7 @@ class Bench:
             self._keys |= dict(zip(ids, (item.key for item in items), strict=True))
             async with self.tenancy.session(_tenant(name)) as session:
                 await self._insert(session, name, items, ids, vectors)
-            await self._index.upsert(Collection(_tenant(name), self.embedder.model, 1), ids, vectors)
+            await self.index.upsert(Collection(_tenant(name), self.embedder.model, 1), ids, vectors)
             report(f"{name}: {len(items)} passages")
 
     async def found(self, case: Case, limit: int = 8) -> tuple[Passage, ...]:
@@ -86,7 +88,13 @@ class Bench:
         return tuple(each for each in passages if self.key(each) != case.without or not case.without)[:limit]
 
     def key(self, passage: Passage) -> str:
-        return self._keys[passage.passage_id]
+        return self.key_of(passage.passage_id)
+
+    def key_of(self, passage_id: UUID) -> str:
+        return self._keys[passage_id]
+
+    def tenant(self, pool: str) -> TenantId:
+        return _tenant(pool)
 
     async def _insert(
         self, session: TenantSession, name: str, items: Sequence[Item], ids: Sequence[UUID], vectors: Vectors

