@@ -11,7 +11,7 @@ from foundation.ids import CrawlId, show
 from ingest.crawl import Plan
 from ingest.crawls import Crawls, CrawlView, Kind
 from ingest.extract import sentence
-from ingest.sources import Audience
+from ingest.options import Audience
 
 Patterns = Annotated[list[str], Field(default_factory=list, max_length=50)]
 

@@ -15,7 +15,8 @@ from ingest.crawl import Fetch, Pause, Plan, Walk
 from ingest.crawls import ACTOR, Crawls, CrawlView, locked, view_of
 from ingest.extract import Reason
 from ingest.fetch import parse
-from ingest.sources import Audience, Sources
+from ingest.options import Audience, Options
+from ingest.sources import Sources
 
 _log = structlog.get_logger()
 
@@ -79,7 +80,7 @@ class Crawler:
         known = await self._known(tenant_id, uri)
         if known is None:
             audience: Audience = "staff" if crawl.audience == "staff" else "customer"
-            await self.sources.add_url(tenant_id, ACTOR, uri, audience=audience, crawl_id=crawl.id)
+            await self.sources.add_url(tenant_id, ACTOR, uri, Options(audience, crawl_id=crawl.id))
         elif known.crawl_id == crawl.id and known.state not in records.AT_WORK:
             await self.sources.resync(tenant_id, ACTOR, SourceId(known.id))
         return known is None

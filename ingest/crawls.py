@@ -13,8 +13,8 @@ from foundation.ids import CrawlId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest.crawl import Plan
 from ingest.fetch import parse
+from ingest.options import Audience, check_interval
 from ingest.queue import enqueue
-from ingest.sources import LEAST_RESYNC_S, Audience
 
 ACTOR = "system:crawl"
 Kind = Literal["site", "sitemap"]
@@ -83,7 +83,7 @@ class Crawls:
                     include=[*plan.include],
                     exclude=[*plan.exclude],
                     audience=audience,
-                    resync_s=resync_s,
+                    resync_s=resync_s or None,
                 )
             )
             await session.flush()
@@ -224,8 +224,7 @@ def _check(plan: Plan, resync_s: int | None) -> None:
         raise InvalidInput(field="page_limit", most=_MAX_PAGES)
     if len(patterns) > _MAX_PATTERNS or not all(0 < len(each) <= _MAX_PATTERN for each in patterns):
         raise InvalidInput(field="include" if plan.include else "exclude")
-    if resync_s is not None and resync_s < LEAST_RESYNC_S:
-        raise InvalidInput(field="resync_s", least=LEAST_RESYNC_S)
+    check_interval(resync_s)
 
 
 def view_of(crawl: Crawl) -> CrawlView:

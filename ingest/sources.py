@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from sqlalchemy import func, select
 
@@ -10,19 +10,17 @@ from foundation import audit
 from foundation.clients.files.port import FileStore
 from foundation.database.models import Source, SourceVersion
 from foundation.errors import Conflict, InvalidInput
-from foundation.ids import CrawlId, SourceId, TenantId, new_uuid, show
+from foundation.ids import SourceId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest import records
 from ingest.extract import Reason
 from ingest.fetch import parse
+from ingest.options import PLAIN, Audience, Options, check_interval
 from ingest.pipeline import version_key
 from ingest.queue import enqueue_ingest
 from ingest.upload import Upload
 
-LEAST_RESYNC_S = 300
 _MAX_NAME = 300
-
-Audience = Literal["customer", "staff"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,14 @@ class Sources:
     files: FileStore
 
     async def add_file(
-        self, tenant_id: TenantId, actor: str, name: str, content: bytes | BinaryIO, *, enqueue: bool = True
+        self,
+        tenant_id: TenantId,
+        actor: str,
+        name: str,
+        content: bytes | BinaryIO,
+        options: Options = PLAIN,
+        *,
+        enqueue: bool = True,
     ) -> SourceId:
         """Add a document; `name` is shown and not trusted. `enqueue=False` leaves ingestion to the caller.
 
@@ -74,9 +79,13 @@ class Sources:
             ExtractionFailed: with `reason` `empty`, `too_large`, `unsupported`, `damaged` or `password`.
             InvalidInput: the name is empty or too long.
         """
-        return await self._add_content(tenant_id, actor, "file", _name(name), content, enqueue=enqueue)
+        return await self._add_content(
+            tenant_id, actor, ("file", _name(name)), content, options, enqueue=enqueue
+        )
 
-    async def add_text(self, tenant_id: TenantId, actor: str, title: str, content: str) -> SourceId:
+    async def add_text(
+        self, tenant_id: TenantId, actor: str, title: str, content: str, options: Options = PLAIN
+    ) -> SourceId:
         """Add a text that was written or pasted, plain or Markdown.
 
         Raises:
@@ -84,20 +93,18 @@ class Sources:
             InvalidInput: the title is empty or too long.
         """
         encoded = content.encode("utf-8", errors="replace")
-        return await self._add_content(tenant_id, actor, "text", _name(title), encoded, enqueue=True)
+        return await self._add_content(
+            tenant_id, actor, ("text", _name(title)), encoded, options, enqueue=True
+        )
 
     async def add_url(
         self,
         tenant_id: TenantId,
         actor: str,
         url: str,
-        *,
-        audience: Audience = "customer",
-        crawl_id: CrawlId | None = None,
+        options: Options = PLAIN,
     ) -> SourceId:
         """Add a web page; it is fetched when it is ingested. An address given again is the same source.
-
-        `crawl_id` is the crawl that found it.
 
         Raises:
             ExtractionFailed: `bad_address`.
@@ -114,8 +121,7 @@ class Sources:
             if known is not None:
                 return SourceId(known)
             source = Source(tenant_id=tenant_id, id=source_id, kind="url", name=uri, uri=uri)
-            source.audience, source.crawl_id = audience, crawl_id
-            await self._add(session, source, actor, enqueue=True)
+            await self._add(session, source, actor, options, enqueue=True)
         return source_id
 
     async def replace_file(
@@ -209,8 +215,7 @@ class Sources:
             NotFound: there is no such source.
             InvalidInput: the name is empty or too long, or `resync_s` is below `LEAST_RESYNC_S`.
         """
-        if resync_s is not None and 0 < resync_s < LEAST_RESYNC_S:
-            raise InvalidInput(field="resync_s", least=LEAST_RESYNC_S)
+        check_interval(resync_s)
         async with self.tenancy.session(tenant_id) as session:
             source = await records.locked_source(session, tenant_id, source_id)
             before = {"name": source.name, "audience": source.audience, "resync_s": source.resync_s}
@@ -236,16 +241,19 @@ class Sources:
         *,
         after: SourceId | None = None,
         state: str | None = None,
+        kind: str | None = None,
         search: str | None = None,
         limit: int | None = None,
     ) -> list[SourceView]:
-        """Return sources, newest first: those older than `after`, in a state, with a text in their name."""
+        """Return sources, newest first: older than `after`, in a state, of a kind, by their name."""
         # Ids are made in the order of time.
         wanted = select(Source).where(Source.tenant_id == tenant_id).order_by(Source.id.desc())
         if after is not None:
             wanted = wanted.where(Source.id < after)
         if state is not None:
             wanted = wanted.where(Source.state == state)
+        if kind is not None:
+            wanted = wanted.where(Source.kind == kind)
         if search:
             wanted = wanted.where(func.strpos(func.lower(Source.name), search.lower()) > 0)
         async with self.tenancy.session(tenant_id) as session:
@@ -279,12 +287,13 @@ class Sources:
         self,
         tenant_id: TenantId,
         actor: str,
-        kind: str,
-        name: str,
+        named: tuple[str, str],
         content: bytes | BinaryIO,
+        options: Options,
         *,
         enqueue: bool,
     ) -> SourceId:
+        kind, name = named
         upload = await Upload.of(content)
         source_id = SourceId(new_uuid())
         async with self.tenancy.session(tenant_id) as session:
@@ -294,7 +303,7 @@ class Sources:
                 return known
             await self.files.write_stream(tenant_id, version_key(source_id, 1), upload.chunks())
             source = Source(tenant_id=tenant_id, id=source_id, kind=kind, name=name)
-            await self._add(session, source, actor, enqueue=enqueue, upload=upload)
+            await self._add(session, source, actor, options, enqueue=enqueue, upload=upload)
         return source_id
 
     async def _add(
@@ -302,10 +311,13 @@ class Sources:
         session: TenantSession,
         source: Source,
         actor: str,
+        options: Options,
         *,
         enqueue: bool,
         upload: Upload | None = None,
     ) -> None:
+        source.audience, source.crawl_id = options.audience, options.crawl_id
+        source.resync_s = options.resync_s or None
         session.add(source)
         await session.flush()
         if upload is not None:
@@ -321,6 +333,8 @@ class Sources:
                 "kind": source.kind,
                 "name": source.name,
                 "bytes": None if upload is None else upload.size,
+                "audience": options.audience,
+                "resync_s": options.resync_s,
             },
         )
         if enqueue:

