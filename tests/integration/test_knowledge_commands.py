@@ -11,6 +11,7 @@ from admin_api.desk import Desk, id_of
 from foundation.errors import InvalidInput, StartError
 from foundation.ids import CrawlId, SourceId
 from foundation.tenancy import Tenancy
+from graphs.retrieval.hybrid import HybridRetriever
 from ingest.crawler import Crawler
 from ingest.crawls import Crawls
 from ingest.fetch import Fetcher
@@ -38,7 +39,18 @@ async def house(tenancy: Tenancy, chroma_url: str, tmp_path: Path) -> House:
 
 
 def desk_of(house: House) -> Desk:
-    return Desk(house.tenant_id, "cli", "en", house.tenancy, house.files, house.index, house.bus, "hashing")
+    retriever = HybridRetriever(house.tenancy, house.embedder, house.index)
+    return Desk(
+        house.tenant_id,
+        "cli",
+        "en",
+        house.tenancy,
+        house.files,
+        house.index,
+        house.bus,
+        "hashing",
+        retriever,
+    )
 
 
 async def test_a_file_and_an_address_are_added(house: House, tmp_path: Path) -> None:
