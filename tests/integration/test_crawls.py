@@ -128,8 +128,15 @@ async def test_walking_again_adds_looks_and_marks(house: House, site: Site) -> N
     ]
     await read_all(house)
 
-    site.pages["/"] = page("Start", "/ny", "/frakt")
+    site.pages["/"] = page("Start", "/ny", "/frakt", "/retur")
     await walk(house, crawl_id)
+    pages = await by_path(house)
+    assert {path: each.state for path, each in pages.items()} == {
+        "/": "queued",
+        "/ny": "queued",
+        "/frakt": "queued",
+        "/retur": "ready",  # found, and still looked at only when its owner says so
+    }
     pages = await read_all(house)
     assert (pages["/frakt"].state, pages["/frakt"].reason, pages["/frakt"].live_version) == ("ready", None, 1)
 
