@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
-from admin_api import quality, retrieval, sources, versions
+from admin_api import crawls, quality, retrieval, sources, versions
 
 router = APIRouter(tags=["knowledge"])
 for part in (
     sources.router,
     sources.keeping,
     sources.erasures,
+    crawls.router,
     versions.router,
     versions.answers,
     quality.router,

@@ -1,9 +1,9 @@
 """Routes for sources: add a document, a text or an address, watch it being read, keep it in order."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO
 
 import orjson
 from fastapi import APIRouter, Query, Request
@@ -16,14 +16,14 @@ from foundation.errors import InvalidInput
 from foundation.ids import SourceId, show
 from ingest.erase import delete_source, proof_of
 from ingest.extract import sentence
+from ingest.options import Audience, Options
 from ingest.progress import channel
-from ingest.sources import MAX_BYTES, SourceView
+from ingest.sources import SourceView
 
 LONGEST_TEXT = 500_000
+LONGEST_RESYNC_S = 366 * 86_400
 _LOOK_S = 2.0
 _ENDS = {"ready", "failed", "stale"}
-
-Audience = Literal["customer", "staff"]
 
 
 class Text(BaseModel):
@@ -34,6 +34,8 @@ class Text(BaseModel):
     text: str | None = Field(default=None, max_length=LONGEST_TEXT)
     title: str = Field(default="Text", min_length=1, max_length=200)
     url: str | None = Field(default=None, max_length=2_000)
+    audience: Audience = "customer"
+    resync_s: int | None = Field(default=None, ge=0, le=LONGEST_RESYNC_S)
 
     @model_validator(mode="after")
     def _one(self) -> "Text":
@@ -50,7 +52,7 @@ class Change(BaseModel):
     name: str | None = None
     audience: Audience | None = None
     """Whose questions it answers: customers' and staff's, or staff's only."""
-    resync_s: int | None = Field(default=None, ge=0, le=366 * 86_400)
+    resync_s: int | None = Field(default=None, ge=0, le=LONGEST_RESYNC_S)
     """How often its page is looked at, in seconds; 0 for never."""
 
 
@@ -104,17 +106,20 @@ async def add(desk: DeskDep, request: Request) -> SourceState:
 @router.get("")
 async def listed(
     desk: DeskDep,
+    *,
     after: Annotated[str | None, Query(max_length=64)] = None,
     state: Annotated[str | None, Query(max_length=20)] = None,
+    kind: Annotated[str | None, Query(max_length=20)] = None,
     search: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 500,
 ) -> SourceList:
-    """List sources, newest first: those in a state, or with words in their name, as you like."""
+    """List sources, newest first: those in a state, of a kind, or with words in their name, as you like."""
     last = None if after is None else id_of("source", after)
     views = await desk.sources.list(
         desk.tenant_id,
         after=None if last is None else SourceId(last),
         state=state,
+        kind=kind,
         search=search,
         limit=limit + 1,
     )
@@ -159,8 +164,8 @@ async def change(desk: DeskDep, source_id: str, body: Change) -> SourceState:
 async def replace(desk: DeskDep, request: Request, source_id: str) -> SourceState:
     """Give a source a new file (field `file`); the old version answers until the new one is read."""
     known = SourceId(id_of("source", source_id))
-    _, content = await _file(request)
-    await desk.sources.replace_file(desk.tenant_id, desk.actor, known, content)
+    async with _file(request) as (_, file, _):
+        await desk.sources.replace_file(desk.tenant_id, desk.actor, known, file)
     return await _state_of(desk, known)
 
 
@@ -201,23 +206,31 @@ async def erased(desk: DeskDep, erasure_id: str) -> Erased:
 
 async def _add(desk: Desk, request: Request) -> SourceId:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        name, content = await _file(request)
-        return await desk.sources.add_file(desk.tenant_id, desk.actor, name, content)
+        async with _file(request) as (name, file, audience):
+            options = Options(audience)
+            return await desk.sources.add_file(desk.tenant_id, desk.actor, name, file, options)
     try:
         body = Text.model_validate_json(await request.body())
     except ValueError:
         raise InvalidInput(field="body") from None
+    options = Options(body.audience, body.resync_s)
     if body.url is not None:
-        return await desk.sources.add_url(desk.tenant_id, desk.actor, body.url.strip())
-    return await desk.sources.add_text(desk.tenant_id, desk.actor, body.title, body.text or "")
+        return await desk.sources.add_url(desk.tenant_id, desk.actor, body.url.strip(), options)
+    return await desk.sources.add_text(desk.tenant_id, desk.actor, body.title, body.text or "", options)
 
 
-async def _file(request: Request) -> tuple[str, bytes]:
+@asynccontextmanager
+async def _file(request: Request) -> AsyncGenerator[tuple[str, BinaryIO, Audience], None]:
+    """Open the file of a form, with its name and audience. A large one was put on disk while it arrived."""
     async with request.form(max_files=1, max_fields=5) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidInput(field="file")
-        return file.filename or "document", await file.read(MAX_BYTES + 1)
+        match form.get("audience", "customer"):
+            case "customer" | "staff" as audience:
+                yield file.filename or "document", file.file, audience
+            case _:
+                raise InvalidInput(field="audience")
 
 
 async def _progress(desk: Desk, source_id: SourceId) -> AsyncGenerator[SourceState | None, None]:

@@ -30,7 +30,7 @@ from ingest.extract.detect import media_type_of
 from ingest.fetch import parse
 from ingest.pipeline import version_key
 from ingest.queue import enqueue_ingest
-from ingest.sources import MAX_BYTES
+from ingest.upload import MAX_BYTES
 
 MOST_MEMBERS = 100_000
 MOST_BYTES = 20_000_000_000

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from foundation.errors import ExtractionFailed
 from foundation.ids import SourceId, TenantId
 from ingest.pipeline import Ingestion, ingest
-from ingest.sources import MAX_BYTES, Known, Sources
+from ingest.sources import Known, Sources
+from ingest.upload import MAX_BYTES
 
 _AT_ONCE_PER_BATCH = 2
 """Documents at work per batch in flight: while one embeds, others are read, cut and stored."""

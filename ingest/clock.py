@@ -1,11 +1,12 @@
-"""Queues pages whose time has come to be looked at again. Runs in every worker; the rows decide."""
+"""Queues pages and crawls when it is time to look again. Runs in every worker; the rows decide."""
 
 import structlog
 from sqlalchemy import text
 
 from foundation.errors import NotFound
-from foundation.ids import SourceId, TenantId
+from foundation.ids import CrawlId, SourceId, TenantId
 from foundation.tenancy import Tenancy
+from ingest.crawls import Crawls
 from ingest.sources import Sources
 
 _log = structlog.get_logger()
@@ -15,17 +16,21 @@ _AT_ONCE = 20
 
 
 async def queue_due(tenancy: Tenancy, sources: Sources) -> int:
-    """Queue the sources whose next look is due, those overdue longest first; return how many.
+    """Queue the sources and crawls whose next look is due, those overdue longest first; return how many.
 
     `tenancy` must be the worker's: it sees which tenants have work, and nothing else of theirs.
     """
     async with tenancy.engine.connect() as connection:
         found = await connection.execute(text("select * from due_resyncs(:n)"), {"n": _AT_ONCE})
-        due = [row for row in found if row.kind == "source"]
+        due = found.all()
+    crawls = Crawls(sources.tenancy)
     queued = 0
     for row in due:
         try:
-            queued += await sources.resync_if_due(TenantId(row.tenant_id), ACTOR, SourceId(row.id))
+            if row.kind == "crawl":
+                queued += await crawls.resync_if_due(TenantId(row.tenant_id), ACTOR, CrawlId(row.id))
+            else:
+                queued += await sources.resync_if_due(TenantId(row.tenant_id), ACTOR, SourceId(row.id))
         except NotFound:
             continue  # deleted meanwhile
     if queued:

@@ -15,6 +15,7 @@ import httpx
 
 from foundation.errors import ExtractionFailed
 from ingest.extract import Reason
+from ingest.robots import AGENT
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
@@ -24,7 +25,7 @@ _REDIRECTS: Final = 5
 _SECONDS: Final = 20.0
 _MAX_BYTES: Final = 10_000_000
 _HEADERS: Final = {
-    "User-Agent": "Replik-Knowledge/1.0",
+    "User-Agent": f"{AGENT}/1.0",
     "Accept": "text/html,application/xhtml+xml,text/plain,text/markdown,application/pdf,*/*;q=0.1",
 }
 _REFUSED: Final = tuple(
@@ -124,6 +125,8 @@ class Fetcher:
                     return Fetched(str(url), None, known)
                 if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
                     raise ExtractionFailed(reason=Reason.GONE)
+                if response.is_error:  # who walks a site tells a closed door from a broken one
+                    raise ExtractionFailed(reason=Reason.UNREACHABLE, status=response.status_code)
                 response.raise_for_status()
                 content = _as_utf8(await self._read(response), response)
                 return Fetched(str(url), content, _validators(response))

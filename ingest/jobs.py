@@ -18,8 +18,10 @@ from procrastinate.jobs import Job, Status
 from sqlalchemy import text
 
 from foundation.errors import NotFound
-from foundation.ids import SourceId, TenantId
+from foundation.ids import CrawlId, SourceId, TenantId
 from ingest.clock import queue_due
+from ingest.crawler import Crawler
+from ingest.crawls import Crawls
 from ingest.erase import Eraser
 from ingest.extract import Reason
 from ingest.pipeline import Ingestion, fail, ingest
@@ -77,6 +79,7 @@ class IngestWorker:
             max_attempts=MAX_ATTEMPTS, exponential_wait=3, retry_exceptions=[Exception]
         )
         self._app.task(name="ingest_source", queue=QUEUE, pass_context=True, retry=retry)(self._ingest_source)
+        self._app.task(name="crawl_site", queue=QUEUE, pass_context=True, retry=retry)(self._crawl_site)
         self._app.task(name="erase", queue=QUEUE, retry=retry)(self._erase)
         self._app.task(name="reindex", queue=QUEUE, retry=retry)(self._reindex)
 
@@ -148,6 +151,26 @@ class IngestWorker:
             if last:
                 with contextlib.suppress(NotFound):
                     await fail(self._ingestion, tenant_id, source_id, Reason.INTERNAL)
+            raise
+
+    async def _crawl_site(self, context: procrastinate.JobContext, *, tenant: str, subject: str) -> None:
+        tenant_id, crawl_id = TenantId(UUID(tenant)), CrawlId(UUID(subject))
+        attempts = context.job.attempts or 0
+        work = self._ingestion
+        crawls = Crawls(work.tenancy)
+        crawler = Crawler(crawls, Sources(work.tenancy, work.files), work.fetch)
+        try:
+            if attempts >= MAX_ATTEMPTS:  # it killed its workers every time
+                await crawls.fail(tenant_id, crawl_id, Reason.INTERNAL)
+                return
+            await crawler.run(tenant_id, crawl_id)
+        except NotFound:
+            return  # deleted meanwhile
+        except Exception:
+            _log.exception("crawl failed", crawl_id=subject, attempt=attempts)
+            if attempts >= MAX_ATTEMPTS - 1:
+                with contextlib.suppress(NotFound):
+                    await crawls.fail(tenant_id, crawl_id, Reason.INTERNAL)
             raise
 
     async def _erase(self, *, tenant: str, subject: str) -> None:

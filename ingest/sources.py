@@ -1,28 +1,25 @@
 """The tenant's sources: what people add to the knowledge base, and how far it has come."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from typing import Literal
+from typing import BinaryIO
 
 from sqlalchemy import func, select
 
 from foundation import audit
 from foundation.clients.files.port import FileStore
 from foundation.database.models import Source, SourceVersion
-from foundation.errors import Conflict, ExtractionFailed, InvalidInput
+from foundation.errors import Conflict, InvalidInput
 from foundation.ids import SourceId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest import records
 from ingest.extract import Reason
-from ingest.extract.detect import MediaType, media_type_of
 from ingest.fetch import parse
+from ingest.options import PLAIN, Audience, Options, check_interval
 from ingest.pipeline import version_key
 from ingest.queue import enqueue_ingest
+from ingest.upload import Upload
 
-MAX_BYTES = 25_000_000
-LEAST_RESYNC_S = 300
 _MAX_NAME = 300
 
 
@@ -63,9 +60,18 @@ class Sources:
     files: FileStore
 
     async def add_file(
-        self, tenant_id: TenantId, actor: str, name: str, content: bytes, *, enqueue: bool = True
+        self,
+        tenant_id: TenantId,
+        actor: str,
+        name: str,
+        content: bytes | BinaryIO,
+        options: Options = PLAIN,
+        *,
+        enqueue: bool = True,
     ) -> SourceId:
         """Add a document; `name` is shown and not trusted. `enqueue=False` leaves ingestion to the caller.
+
+        A file is copied to storage piece by piece and never held in memory.
 
         The same content given again is the same source: what is added is returned, or what was there.
 
@@ -73,9 +79,13 @@ class Sources:
             ExtractionFailed: with `reason` `empty`, `too_large`, `unsupported`, `damaged` or `password`.
             InvalidInput: the name is empty or too long.
         """
-        return await self._add_content(tenant_id, actor, "file", _name(name), content, enqueue=enqueue)
+        return await self._add_content(
+            tenant_id, actor, ("file", _name(name)), content, options, enqueue=enqueue
+        )
 
-    async def add_text(self, tenant_id: TenantId, actor: str, title: str, content: str) -> SourceId:
+    async def add_text(
+        self, tenant_id: TenantId, actor: str, title: str, content: str, options: Options = PLAIN
+    ) -> SourceId:
         """Add a text that was written or pasted, plain or Markdown.
 
         Raises:
@@ -83,9 +93,17 @@ class Sources:
             InvalidInput: the title is empty or too long.
         """
         encoded = content.encode("utf-8", errors="replace")
-        return await self._add_content(tenant_id, actor, "text", _name(title), encoded, enqueue=True)
+        return await self._add_content(
+            tenant_id, actor, ("text", _name(title)), encoded, options, enqueue=True
+        )
 
-    async def add_url(self, tenant_id: TenantId, actor: str, url: str) -> SourceId:
+    async def add_url(
+        self,
+        tenant_id: TenantId,
+        actor: str,
+        url: str,
+        options: Options = PLAIN,
+    ) -> SourceId:
         """Add a web page; it is fetched when it is ingested. An address given again is the same source.
 
         Raises:
@@ -103,11 +121,17 @@ class Sources:
             if known is not None:
                 return SourceId(known)
             source = Source(tenant_id=tenant_id, id=source_id, kind="url", name=uri, uri=uri)
-            await self._add(session, source, actor, enqueue=True)
+            await self._add(session, source, actor, options, enqueue=True)
         return source_id
 
     async def replace_file(
-        self, tenant_id: TenantId, actor: str, source_id: SourceId, content: bytes, *, enqueue: bool = True
+        self,
+        tenant_id: TenantId,
+        actor: str,
+        source_id: SourceId,
+        content: bytes | BinaryIO,
+        *,
+        enqueue: bool = True,
     ) -> int:
         """Give a source new content; the old version stays live until the new one is. Returns its number.
 
@@ -115,14 +139,14 @@ class Sources:
             ExtractionFailed: as `add_file`.
             NotFound: there is no such source.
         """
-        media_type = await _checked(content)
+        upload = await Upload.of(content)
         async with self.tenancy.session(tenant_id) as session:
             source = await records.locked_source(session, tenant_id, source_id)
             newest = await records.newest_version(session, tenant_id, source_id)
             number = 1 if newest is None else newest.version + 1
             # Written under the row's lock: two replacements at once must not share a key.
-            await self.files.write(tenant_id, version_key(source_id, number), content)
-            session.add(_version(source, number, content, media_type))
+            await self.files.write_stream(tenant_id, version_key(source_id, number), upload.chunks())
+            session.add(_version(source, number, upload))
             await self._requeue(session, source, actor, "source.replace", enqueue=enqueue)
         return number
 
@@ -180,7 +204,7 @@ class Sources:
         source_id: SourceId,
         *,
         name: str | None = None,
-        audience: Literal["customer", "staff"] | None = None,
+        audience: Audience | None = None,
         resync_s: int | None = None,
     ) -> None:
         """Rename a source, say who may be answered from it, or how often its page is looked at.
@@ -191,8 +215,7 @@ class Sources:
             NotFound: there is no such source.
             InvalidInput: the name is empty or too long, or `resync_s` is below `LEAST_RESYNC_S`.
         """
-        if resync_s is not None and 0 < resync_s < LEAST_RESYNC_S:
-            raise InvalidInput(field="resync_s", least=LEAST_RESYNC_S)
+        check_interval(resync_s)
         async with self.tenancy.session(tenant_id) as session:
             source = await records.locked_source(session, tenant_id, source_id)
             before = {"name": source.name, "audience": source.audience, "resync_s": source.resync_s}
@@ -218,16 +241,19 @@ class Sources:
         *,
         after: SourceId | None = None,
         state: str | None = None,
+        kind: str | None = None,
         search: str | None = None,
         limit: int | None = None,
     ) -> list[SourceView]:
-        """Return sources, newest first: those older than `after`, in a state, with a text in their name."""
+        """Return sources, newest first: older than `after`, in a state, of a kind, by their name."""
         # Ids are made in the order of time.
         wanted = select(Source).where(Source.tenant_id == tenant_id).order_by(Source.id.desc())
         if after is not None:
             wanted = wanted.where(Source.id < after)
         if state is not None:
             wanted = wanted.where(Source.state == state)
+        if kind is not None:
+            wanted = wanted.where(Source.kind == kind)
         if search:
             wanted = wanted.where(func.strpos(func.lower(Source.name), search.lower()) > 0)
         async with self.tenancy.session(tenant_id) as session:
@@ -258,19 +284,26 @@ class Sources:
             return {row.name: Known(SourceId(row.id), row.state, row.content_hash) for row in found}
 
     async def _add_content(
-        self, tenant_id: TenantId, actor: str, kind: str, name: str, content: bytes, *, enqueue: bool
+        self,
+        tenant_id: TenantId,
+        actor: str,
+        named: tuple[str, str],
+        content: bytes | BinaryIO,
+        options: Options,
+        *,
+        enqueue: bool,
     ) -> SourceId:
-        media_type = await _checked(content)
+        kind, name = named
+        upload = await Upload.of(content)
         source_id = SourceId(new_uuid())
         async with self.tenancy.session(tenant_id) as session:
-            content_hash = sha256(content).digest()
-            await records.one_at_a_time(session, content_hash)
-            known = await records.source_of_content(session, tenant_id, kind, content_hash)
+            await records.one_at_a_time(session, upload.content_hash)
+            known = await records.source_of_content(session, tenant_id, kind, upload.content_hash)
             if known is not None:
                 return known
-            await self.files.write(tenant_id, version_key(source_id, 1), content)
+            await self.files.write_stream(tenant_id, version_key(source_id, 1), upload.chunks())
             source = Source(tenant_id=tenant_id, id=source_id, kind=kind, name=name)
-            await self._add(session, source, actor, enqueue=enqueue, content=content, media_type=media_type)
+            await self._add(session, source, actor, options, enqueue=enqueue, upload=upload)
         return source_id
 
     async def _add(
@@ -278,15 +311,17 @@ class Sources:
         session: TenantSession,
         source: Source,
         actor: str,
+        options: Options,
         *,
         enqueue: bool,
-        content: bytes | None = None,
-        media_type: MediaType | None = None,
+        upload: Upload | None = None,
     ) -> None:
+        source.audience, source.crawl_id = options.audience, options.crawl_id
+        source.resync_s = options.resync_s or None
         session.add(source)
         await session.flush()
-        if content is not None and media_type is not None:
-            session.add(_version(source, 1, content, media_type))
+        if upload is not None:
+            session.add(_version(source, 1, upload))
         tenant_id, source_id = TenantId(source.tenant_id), SourceId(source.id)
         await audit.record(
             session,
@@ -297,7 +332,9 @@ class Sources:
             after={
                 "kind": source.kind,
                 "name": source.name,
-                "bytes": None if content is None else len(content),
+                "bytes": None if upload is None else upload.size,
+                "audience": options.audience,
+                "resync_s": options.resync_s,
             },
         )
         if enqueue:
@@ -323,12 +360,6 @@ class Sources:
             await enqueue_ingest(session, tenant_id, source_id)
 
 
-async def _checked(content: bytes) -> MediaType:
-    if len(content) > MAX_BYTES:
-        raise ExtractionFailed(reason=Reason.TOO_LARGE)
-    return await asyncio.to_thread(media_type_of, content)
-
-
 def _name(name: str) -> str:
     plain = " ".join(name.replace("\x00", "").split())
     if not plain or len(plain) > _MAX_NAME:
@@ -336,15 +367,15 @@ def _name(name: str) -> str:
     return plain
 
 
-def _version(source: Source, number: int, content: bytes, media_type: MediaType) -> SourceVersion:
+def _version(source: Source, number: int, upload: Upload) -> SourceVersion:
     return SourceVersion(
         tenant_id=source.tenant_id,
         source_id=source.id,
         version=number,
         file_key=version_key(SourceId(source.id), number),
-        media_type=media_type,
-        content_hash=sha256(content).digest(),
-        bytes=len(content),
+        media_type=upload.media_type,
+        content_hash=upload.content_hash,
+        bytes=upload.size,
     )
 
 

@@ -19,6 +19,14 @@ def knowledge() -> None:
 
 _tenant = click.option("--tenant", required=True, help="The tenant's short name.")
 _source = click.argument("source")
+_audience = click.option(
+    "--audience",
+    type=click.Choice(["customer", "staff"]),
+    default="customer",
+    show_default=True,
+    help="Whom it answers; `customer` is everybody.",
+)
+_every = click.option("--every", type=int, help="Seconds between looks at what has changed.")
 
 
 @knowledge.command("import")
@@ -45,6 +53,31 @@ def list_(tenant: str) -> None:
 
 
 @knowledge.command()
+@click.argument("what")
+@_audience
+@_every
+@_tenant
+def add(what: str, audience: str, every: int | None, tenant: str) -> None:
+    """Add WHAT, a file or a web address; a running Replik reads it."""
+    _run(tenant, "added", what, audience, every)
+
+
+@knowledge.command()
+@click.argument("url")
+@click.option("--sitemap", is_flag=True, help="URL is a sitemap: read the pages that it lists.")
+@click.option("--depth", type=click.IntRange(0, 10), default=2, show_default=True, help="Links to follow.")
+@click.option("--pages", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most.")
+@click.option("--include", multiple=True, help="A pattern of paths, as /help/*; any of several.")
+@click.option("--exclude", multiple=True, help="A pattern of paths that are left out.")
+@_audience
+@_every
+@_tenant
+def crawl(url: str, sitemap: bool, tenant: str, **options: Any) -> None:
+    """Read the site at URL and show how far the walk is; a running Replik does the walking."""
+    _run(tenant, "crawled", url, "sitemap" if sitemap else "site", options)
+
+
+@knowledge.command()
 @_tenant
 def watch(tenant: str) -> None:
     """Show how far the reading is, until nothing is being read; a running Replik does the reading."""
@@ -55,7 +88,7 @@ def watch(tenant: str) -> None:
 @_source
 @_tenant
 def resync(source: str, tenant: str) -> None:
-    """Queue SOURCE (`src_…`) to be read again."""
+    """Queue SOURCE (`src_…`) to be read again, or the site of a crawl (`crl_…`) to be walked again."""
     _run(tenant, "resynced", source)
 
 

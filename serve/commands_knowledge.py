@@ -17,7 +17,7 @@ from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.database.engine import connect
 from foundation.errors import StartError
-from foundation.ids import SourceId, show
+from foundation.ids import CrawlId, SourceId, show
 from foundation.languages import choose
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
@@ -26,8 +26,11 @@ from ingest import records
 from ingest.answers import Answers
 from ingest.archive import Export
 from ingest.archive_import import Import
+from ingest.crawl import Plan
+from ingest.crawls import Crawls, Kind
 from ingest.erase import Eraser, delete_source
 from ingest.extract import sentence
+from ingest.options import Audience, Options
 from ingest.quality import Place, examine
 from ingest.reindex import reindexes, start_reindex
 from ingest.versions import Versions, unified
@@ -96,7 +99,58 @@ async def watched(desk: Desk) -> Said:
     return {state: states.count(state) for state in sorted(set(states))}
 
 
+async def added(desk: Desk, what: str, audience: Audience, every: int | None) -> Said:
+    options = Options(audience, every)
+    if what.startswith(("http://", "https://")):
+        source = await desk.sources.add_url(desk.tenant_id, desk.actor, what, options)
+    else:
+        try:
+            file = await asyncio.to_thread(Path(what).open, "rb")
+        except OSError as error:
+            raise StartError(f"{what} cannot be read: {error.strerror}.") from None
+        with file:
+            name = Path(what).name
+            source = await desk.sources.add_file(desk.tenant_id, desk.actor, name, file, options)
+    return {"source": show("source", source)}
+
+
+async def crawled(desk: Desk, url: str, kind: Kind, options: dict[str, Any]) -> Said:
+    patterns = (tuple(options["include"]), tuple(options["exclude"]))
+    crawl = await Crawls(desk.tenancy).add(
+        desk.tenant_id,
+        desk.actor,
+        kind,
+        Plan(url, options["depth"], options["pages"], *patterns),
+        audience=options["audience"],
+        resync_s=options["every"],
+    )
+    return await _walked(desk, crawl)
+
+
+async def _walked(desk: Desk, crawl: CrawlId) -> Said:
+    """Show a walk until it ends; a running Replik does the walking."""
+    columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("Walking")
+        while True:
+            now = await Crawls(desk.tenancy).get(desk.tenant_id, crawl)
+            progress.update(bar, total=now.page_limit, completed=now.pages_found, description=now.uri[-40:])
+            if now.state in {"ready", "failed"}:
+                why = sentence(now.reason, desk.language) if now.reason else None
+                return {
+                    "crawl": show("crawl", crawl),
+                    "state": now.state,
+                    "pages": now.pages_found,
+                    "why": why,
+                }
+            await asyncio.sleep(_LOOK_S)
+
+
 async def resynced(desk: Desk, source: str) -> Said:
+    if source.startswith("crl_"):
+        crawl = CrawlId(id_of("crawl", source))
+        await Crawls(desk.tenancy).resync(desk.tenant_id, desk.actor, crawl)
+        return await _walked(desk, crawl)
     await desk.sources.resync(desk.tenant_id, desk.actor, _id(source))
     return {"source": source, "state": "queued"}
 

@@ -1,9 +1,10 @@
 """Decide what a file is by its content; names and declared types lie."""
 
 import io
+import os
 import re
 import zipfile
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from foundation.errors import ExtractionFailed
 from ingest.extract.csv_dialect import dialect_of
@@ -28,6 +29,12 @@ TEXT: MediaType = "text/plain"
 _MAX_UNPACKED = 300_000_000
 """Bytes a Word file may unpack to, and how many times its own size once that matters."""
 _MAX_RATIO = 200
+_HEAD = 1_000_000
+"""Bytes of a file that show what text it is."""
+_PART = 256 * 1024
+_ZIP = b"PK\x03\x04"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 _HTML_START = re.compile(r"(?:\s|<!--.*?-->|<\?xml.*?\?>)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 _HTML_TAG = re.compile(r"</(?:p|div|li|ul|h[1-6]|td|section|article)\s*>", re.I)
@@ -56,13 +63,42 @@ def media_type_of(content: bytes) -> MediaType:
         raise ExtractionFailed(reason=Reason.EMPTY)
     if b"%PDF-" in content[:1024]:
         return PDF
-    if content.startswith(b"PK\x03\x04"):
-        return _zip_type(content)
-    if content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-        # An old Office file; an encrypted .docx is wrapped in the same container.
-        encrypted = "EncryptedPackage".encode("utf-16-le") in content
-        raise ExtractionFailed(reason=Reason.PASSWORD if encrypted else Reason.UNSUPPORTED)
+    if content.startswith(_ZIP):
+        return _zip_type(io.BytesIO(content))
+    if content.startswith(_OLE):
+        raise _old_office(io.BytesIO(content))
     return _text_type(decode(content))
+
+
+def media_type_of_file(file: BinaryIO) -> MediaType:
+    """Return what a file is, as `media_type_of` does, without reading more than its beginning into memory.
+
+    Raises:
+        ExtractionFailed: as `media_type_of`.
+    """
+    file.seek(0)
+    head = file.read(_HEAD)
+    if head.startswith(_ZIP):
+        return _zip_type(file)
+    if head.startswith(_OLE):
+        raise _old_office(file)
+    if len(head) == _HEAD:
+        head = head[: head.rfind(b"\n") + 1] or head  # no character is to be cut in two
+    if not head.strip():
+        file.seek(0)
+        head = file.read()  # a text behind a megabyte of nothing, which nobody writes but in order to fool us
+    return media_type_of(head)
+
+
+def _old_office(file: BinaryIO) -> ExtractionFailed:
+    """An old Office file; an encrypted .docx is wrapped in the same container."""
+    file.seek(0)
+    last = b""
+    while part := file.read(_PART):
+        if _ENCRYPTED in last + part:
+            return ExtractionFailed(reason=Reason.PASSWORD)
+        last = part[-len(_ENCRYPTED) :]
+    return ExtractionFailed(reason=Reason.UNSUPPORTED)
 
 
 def decode(content: bytes) -> str:
@@ -116,14 +152,15 @@ def _text_type(text: str) -> MediaType:
     return MARKDOWN if _MARKDOWN.search(head) else TEXT
 
 
-def _zip_type(content: bytes) -> MediaType:
+def _zip_type(file: BinaryIO) -> MediaType:
+    size = file.seek(0, os.SEEK_END)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
         raise ExtractionFailed(reason=Reason.DAMAGED) from None
     unpacked = sum(info.file_size for info in infos)
-    if unpacked > _MAX_UNPACKED or (unpacked > 50_000_000 and unpacked > len(content) * _MAX_RATIO):
+    if unpacked > _MAX_UNPACKED or (unpacked > 50_000_000 and unpacked > size * _MAX_RATIO):
         raise ExtractionFailed(reason=Reason.TOO_LARGE)
     names = {info.filename for info in infos}
     if not any(name.startswith("word/") for name in names):

@@ -19,6 +19,10 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"
     FILE_MISSING = "file_missing"
     GONE = "gone"
+    UNLISTED = "unlisted"
+    NO_SITEMAP = "no_sitemap"
+    NO_PAGES = "no_pages"
+    ROBOTS = "robots"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
 
@@ -72,6 +76,22 @@ _SENTENCES = {
     Reason.GONE: (
         "Sidan finns inte längre. Det som lästes tidigare används tills du tar bort källan.",
         "The page is no longer there. What was read before is used until you delete the source.",
+    ),
+    Reason.UNLISTED: (
+        "Webbplatsen leder inte till sidan längre. Det som lästes tidigare används tills du tar bort källan.",
+        "The site no longer leads to this page. What was read before is used until you delete the source.",
+    ),
+    Reason.NO_SITEMAP: (
+        "Adressen är ingen webbplatskarta (sitemap). Ange den fil som listar sidorna, ofta /sitemap.xml.",
+        "The address is not a sitemap. Give the file that lists the pages, often /sitemap.xml.",
+    ),
+    Reason.NO_PAGES: (
+        "Inga sidor hittades. Kontrollera adressen och vad som ska tas med eller uteslutas.",
+        "No pages were found. Check the address, and what is to be included and excluded.",
+    ),
+    Reason.ROBOTS: (
+        "Webbplatsens robots.txt tillåter inte att sidan läses.",
+        "The site's robots.txt does not allow this page to be read.",
     ),
     Reason.CANCELLED: (
         "Inläsningen avbröts. Läs in igen när du vill.",

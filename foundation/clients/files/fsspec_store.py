@@ -2,6 +2,9 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from typing import IO, Any
 from uuid import uuid4
 
 import fsspec
@@ -26,6 +29,31 @@ class FsspecStore:
             InvalidInput: the key could leave the tenant's folder.
         """
         await asyncio.to_thread(self._write, self._path(tenant_id, key), content)
+
+    async def write_stream(
+        self, tenant_id: TenantId, key: str, chunks: AsyncIterator[bytes]
+    ) -> tuple[int, bytes]:
+        """Write or replace a file piece by piece; return its size in bytes and its SHA-256.
+
+        What `chunks` raises comes through, and nothing is written then.
+
+        Raises:
+            InvalidInput: the key could leave the tenant's folder.
+        """
+        path = self._path(tenant_id, key)
+        draft = _draft(path)
+        size, digest = 0, sha256()
+        file = await asyncio.to_thread(self._open, draft)
+        try:
+            async for chunk in chunks:
+                size += len(chunk)
+                digest.update(chunk)
+                await asyncio.to_thread(file.write, chunk)
+            await asyncio.to_thread(self._finish, file, draft, path)
+        except BaseException:
+            await asyncio.to_thread(self._drop, draft, file)
+            raise
+        return size, digest.digest()
 
     async def read(self, tenant_id: TenantId, key: str) -> bytes:
         """Return a file's content.
@@ -70,16 +98,29 @@ class FsspecStore:
         return bool(await asyncio.to_thread(self._files.exists, path))
 
     def _write(self, path: str, content: bytes) -> None:
-        # Beside the target, so that the move is one step of the file system.
-        draft = f"{path}.{uuid4().hex}.part"
+        draft = _draft(path)
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
         try:
             self._files.pipe_file(draft, content)
             self._files.mv(draft, path)
         except BaseException:
-            if self._files.exists(draft):
-                self._files.rm_file(draft)
+            self._drop(draft)
             raise
+
+    def _open(self, draft: str) -> IO[bytes]:
+        self._files.makedirs(draft.rpartition("/")[0], exist_ok=True)
+        file: IO[bytes] = self._files.open(draft, "wb")
+        return file
+
+    def _finish(self, file: IO[bytes], draft: str, path: str) -> None:
+        file.close()
+        self._files.mv(draft, path)
+
+    def _drop(self, draft: str, file: IO[Any] | None = None) -> None:
+        if file is not None:
+            file.close()
+        if self._files.exists(draft):
+            self._files.rm_file(draft)
 
     def _path(self, tenant_id: TenantId, key: str) -> str:
         if not _KEY.fullmatch(key):
@@ -88,3 +129,8 @@ class FsspecStore:
 
     def _folder(self, tenant_id: TenantId) -> str:
         return f"{self._root}/{tenant_id.hex}"
+
+
+def _draft(path: str) -> str:
+    """Beside the target, so that the move is one step of the file system."""
+    return f"{path}.{uuid4().hex}.part"

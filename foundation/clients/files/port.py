@@ -1,5 +1,6 @@
 """What the rest of Replik needs of a file store."""
 
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from foundation.ids import TenantId
@@ -9,6 +10,10 @@ class FileStore(Protocol):
     """Keeps tenants' files under keys; a key never leaves its tenant's folder."""
 
     async def write(self, tenant_id: TenantId, key: str, content: bytes) -> None: ...
+
+    async def write_stream(
+        self, tenant_id: TenantId, key: str, chunks: AsyncIterator[bytes]
+    ) -> tuple[int, bytes]: ...
 
     async def read(self, tenant_id: TenantId, key: str) -> bytes: ...
 
