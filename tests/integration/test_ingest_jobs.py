@@ -18,10 +18,12 @@ from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.fakes import ExactIndex
 from foundation.database.engine import connect
 from foundation.database.roles import DatabaseUrls
+from foundation.errors import ExtractionFailed
 from foundation.ids import TenantId
 from foundation.tenancy import Tenancy
 from ingest.compute import ThreadCompute
-from ingest.extract import Document
+from ingest.extract import Document, Reason
+from ingest.fetch import Fetched, Validators
 from ingest.jobs import MAX_ATTEMPTS, IngestWorker
 from ingest.pipeline import Ingestion
 from ingest.sources import Sources
@@ -71,7 +73,13 @@ def ingestion(url: str, folder: str, compute: ThreadCompute | None = None) -> In
         compute or ThreadCompute(HashingEmbedder()),
         LocalBus(),
         lambda _text: None,
+        fetch=unreachable,
     )
+
+
+async def unreachable(_url: str, _known: Validators) -> Fetched:
+    """Fetch nothing: other tests leave pages behind that a worker would ask the network for."""
+    raise ExtractionFailed(reason=Reason.UNREACHABLE)
 
 
 def worker(

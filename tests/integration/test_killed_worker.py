@@ -23,7 +23,7 @@ from ingest.compute import ThreadCompute
 from ingest.jobs import IngestWorker
 from ingest.pipeline import Ingestion
 from ingest.sources import Sources
-from tests.integration.test_ingest_jobs import forget_jobs, until
+from tests.integration.test_ingest_jobs import forget_jobs, unreachable, until
 from tests.support.tenants import make_tenant
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
@@ -61,6 +61,7 @@ async def work(url: str, chroma_url: str, folder: str) -> None:
         ThreadCompute(Noting(Path(folder) / "embedded.txt")),
         LocalBus(),
         lambda _text: None,
+        fetch=unreachable,
     )
     async with IngestWorker(url, ingestion, concurrency=AT_ONCE, heartbeat=0.3, stalled_after=2):
         await asyncio.Event().wait()
