@@ -2,38 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from admin_api.desk import DeskDep, id_of
 from foundation.ids import SourceId, show
 from ingest.answers import Answers, Cited
-from ingest.versions import Versions
-
-
-class Version(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-    number: int
-    title: str | None
-    media_type: str
-    bytes: int | None
-    passages: int | None
-    content_hash: str
-    restored_from: int | None
-    live: bool
-    live_from: datetime | None
-    live_until: datetime | None
-    created_at: datetime
-    answers: int
-    """How many answers cited it."""
+from ingest.versions import Hunk, Versions, VersionView
 
 
 class VersionList(BaseModel):
-    versions: list[Version]
+    versions: list[VersionView]
 
 
 class Chunk(BaseModel):
@@ -53,18 +35,8 @@ class ChunkList(BaseModel):
     """Give this as `after` for the ones that follow; null at the end."""
 
 
-class Difference(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-    kind: Literal["added", "removed", "changed"]
-    line: int
-    context: tuple[str, ...]
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
 class Diff(BaseModel):
-    differences: list[Difference]
+    differences: list[Hunk]
 
 
 class Restored(BaseModel):
@@ -101,7 +73,7 @@ answers = APIRouter(prefix="/answers")
 async def history(desk: DeskDep, source_id: str) -> VersionList:
     """List a source's versions, newest first."""
     found = await Versions(desk.tenancy, desk.files).history(desk.tenant_id, _source(source_id))
-    return VersionList(versions=[Version.model_validate(each) for each in found])
+    return VersionList(versions=found)
 
 
 @router.get("/{number}/text", response_class=PlainTextResponse)
@@ -142,7 +114,7 @@ async def chunks(
 async def diff(desk: DeskDep, source_id: str, number: int, to: Annotated[int, Query(ge=1)]) -> Diff:
     """Compare a version's text with another's (`to`)."""
     found = await Versions(desk.tenancy, desk.files).diff(desk.tenant_id, _source(source_id), number, to)
-    return Diff(differences=[Difference.model_validate(each) for each in found])
+    return Diff(differences=found)
 
 
 @router.post("/{number}/restore", status_code=202)

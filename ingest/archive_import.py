@@ -123,7 +123,6 @@ class Import:
                 uri=archived.uri,
                 audience=archived.audience,
                 resync_s=archived.resync_s,
-                # Not to be fetched before somebody asks: what is brought in first is what was archived.
                 fetched_hash=newest if archived.kind == "url" else None,
             )
         )

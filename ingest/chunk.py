@@ -14,9 +14,9 @@ from ingest.extract.port import SEPARATOR, Block, Document
 TARGET = 200
 """Tokens a passage aims at; several short blocks are put together up to here."""
 LIMIT = 280
-"""Tokens no passage exceeds. The count is an estimate that errs on the long side; the model sees 512."""
+"""Estimated tokens no passage exceeds."""
 _MAX_COUNTED = 320
-"""Tokens of a passage as the model itself counts them: with any prefix it then sees the whole passage."""
+"""Tokens of a passage as the model itself counts them: it sees 512, prefix and all."""
 _MAX_PREFIX = 80
 """Tokens of title and headings in front of the embedded text."""
 _DETECTABLE = 60
@@ -245,9 +245,7 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
 def _within_limit(text: str, start: int, end: int, budget: int = TARGET) -> Iterator[tuple[int, int]]:
     """Yield the span, cut between words (or anywhere, if need be) while it is too long."""
     while tokens(text[start:end]) > budget:
-        cut = start + max(len(text[start:end].encode()[: budget * 4].decode(errors="ignore")) - 1, 1)
-        while cut > start + 1 and tokens(text[start:cut]) > budget:
-            cut = start + max((cut - start) * 4 // 5, 1)
+        cut = start + max(len(text[start:end].encode()[: int(budget * 3.6)].decode(errors="ignore")) - 1, 1)
         space = text.rfind(" ", start + 1, cut)
         cut = space if space > start + (cut - start) // 2 else cut
         yield start, cut

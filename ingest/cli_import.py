@@ -67,7 +67,7 @@ async def import_folder(
     known = await sources.known_files(tenant_id)
     work = _Import(ingestion, sources, tenant_id, actor, known, result)
     started = time.monotonic()
-    with _progress(console) as progress:
+    with bars(console) as progress:
         bar = progress.add_task("Importing", total=len(paths))
         waiting = iter(paths)
 
@@ -136,6 +136,7 @@ def _read(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)  # one more than allowed is enough to refuse it
 
 
-def _progress(console: Console | None) -> Progress:
+def bars(console: Console | None = None) -> Progress:
+    """Return progress bars with a name, counts and the time; they vanish at the end."""
     columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True)

@@ -1,7 +1,7 @@
 """The tenant's crawls: sites and sitemaps whose pages become sources."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import func, select
@@ -11,6 +11,7 @@ from foundation.database.models import Crawl
 from foundation.errors import Conflict, InvalidInput, NotFound
 from foundation.ids import CrawlId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
+from ingest import records
 from ingest.crawl import Plan
 from ingest.fetch import parse
 from ingest.options import Audience, check_interval
@@ -133,10 +134,7 @@ class Crawls:
         """
         async with self.tenancy.session(tenant_id) as session:
             crawl = await locked(session, tenant_id, crawl_id)
-            now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
-            last = crawl.checked_at or crawl.created_at
-            waits = crawl.resync_s is None or last + timedelta(seconds=crawl.resync_s) > now
-            if waits or crawl.state in _AT_WORK:
+            if crawl.state in _AT_WORK or not await records.is_due(session, crawl):
                 return False
             await self._requeue(session, crawl, actor)
         return True
@@ -189,15 +187,14 @@ class Crawls:
         after: dict[str, Any],
         before: dict[str, Any] | None = None,
     ) -> None:
-        subject = show("crawl", crawl_id)
         await audit.record(
             session,
             tenant_id,
             actor=actor,
             action=action,
-            subject=subject,
-            before=before and dict(before),
-            after=dict(after),
+            subject=show("crawl", crawl_id),
+            before=before,
+            after=after,
         )
 
 

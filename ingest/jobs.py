@@ -7,6 +7,8 @@ periodic job, since a queue that stands still cannot recover itself.
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -25,7 +27,7 @@ from ingest.crawls import Crawls
 from ingest.erase import Eraser
 from ingest.extract import Reason
 from ingest.pipeline import Ingestion, fail, ingest
-from ingest.queue import enqueue, enqueue_ingest
+from ingest.queue import Task, enqueue
 from ingest.reindex import Reindexer
 from ingest.sources import Sources
 
@@ -67,7 +69,7 @@ class IngestWorker:
         self._stalled_after = stalled_after
         self._lost_after = lost_after
         self._look_every = look_every
-        self._interrupted: set[tuple[TenantId, SourceId]] = set()
+        self._interrupted: set[tuple[Task, TenantId, UUID]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         # The pool checks its connections, and the search path makes procrastinate's names mean its schema.
         connector = procrastinate.PsycopgConnector(
@@ -79,9 +81,9 @@ class IngestWorker:
             max_attempts=MAX_ATTEMPTS, exponential_wait=3, retry_exceptions=[Exception]
         )
         self._app.task(name="ingest_source", queue=QUEUE, pass_context=True, retry=retry)(self._ingest_source)
-        self._app.task(name="crawl_site", queue=QUEUE, pass_context=True, retry=retry)(self._crawl_site)
-        self._app.task(name="erase", queue=QUEUE, retry=retry)(self._erase)
-        self._app.task(name="reindex", queue=QUEUE, retry=retry)(self._reindex)
+        for task in (self._crawl_site, self._erase, self._reindex):
+            name = task.__name__.removeprefix("_")
+            self._app.task(name=name, queue=QUEUE, pass_context=True, retry=retry)(task)
 
     async def __aenter__(self) -> Self:
         await self._app.open_async()
@@ -108,12 +110,12 @@ class IngestWorker:
 
     async def _give_back(self) -> None:
         """Queue the jobs that were cut short: procrastinate aborts them, for us they are to be run again."""
-        for tenant_id, source_id in self._interrupted:
+        for task, tenant_id, subject in self._interrupted:
             try:
                 async with asyncio.timeout(_GOODBYE_S):
-                    await self._enqueue(tenant_id, source_id)
-            except Exception:  # noqa: BLE001 - without a database the next worker finds the source as lost
-                _log.warning("interrupted source not queued", source_id=str(source_id), exc_info=True)
+                    await self._enqueue(task, tenant_id, subject)
+            except Exception:  # noqa: BLE001 - without a database the next worker finds the work as lost
+                _log.warning("interrupted work not queued", task=task, subject=str(subject), exc_info=True)
 
     async def _work(self) -> None:
         while True:
@@ -134,52 +136,66 @@ class IngestWorker:
 
     async def _ingest_source(self, context: procrastinate.JobContext, *, tenant: str, source: str) -> None:
         tenant_id, source_id = TenantId(UUID(tenant)), SourceId(UUID(source))
-        last = (context.job.attempts or 0) >= MAX_ATTEMPTS - 1
-        try:
-            if (context.job.attempts or 0) >= MAX_ATTEMPTS:  # it killed its workers every time
-                await fail(self._ingestion, tenant_id, source_id, Reason.INTERNAL)
-                return
-            await ingest(self._ingestion, tenant_id, source_id)
-        except NotFound:
-            return  # deleted meanwhile
-        except asyncio.CancelledError:
-            self._interrupted.add((tenant_id, source_id))
-            raise
-        except Exception:
-            # Whatever it was, the people waiting for this source must not wait for ever.
-            _log.exception("ingestion failed", source_id=source, attempt=context.job.attempts)
-            if last:
-                with contextlib.suppress(NotFound):
-                    await fail(self._ingestion, tenant_id, source_id, Reason.INTERNAL)
-            raise
+        job = _Job("ingest_source", tenant_id, source_id, context.job.attempts or 0)
+        await self._run(
+            job,
+            lambda: ingest(self._ingestion, tenant_id, source_id),
+            lambda: fail(self._ingestion, tenant_id, source_id, Reason.INTERNAL),
+        )
 
     async def _crawl_site(self, context: procrastinate.JobContext, *, tenant: str, subject: str) -> None:
         tenant_id, crawl_id = TenantId(UUID(tenant)), CrawlId(UUID(subject))
-        attempts = context.job.attempts or 0
         work = self._ingestion
         crawls = Crawls(work.tenancy)
         crawler = Crawler(crawls, Sources(work.tenancy, work.files), work.fetch)
+        await self._run(
+            _Job("crawl_site", tenant_id, crawl_id, context.job.attempts or 0),
+            lambda: crawler.run(tenant_id, crawl_id),
+            lambda: crawls.fail(tenant_id, crawl_id, Reason.INTERNAL),
+        )
+
+    async def _erase(self, context: procrastinate.JobContext, *, tenant: str, subject: str) -> None:
+        tenant_id, erasure_id = TenantId(UUID(tenant)), UUID(subject)
+        eraser = Eraser(self._ingestion.tenancy, self._ingestion.files, self._ingestion.vectors)
+        await self._run(
+            _Job("erase", tenant_id, erasure_id, context.job.attempts or 0),
+            lambda: eraser.run(tenant_id, erasure_id),
+            None,
+        )
+
+    async def _reindex(self, context: procrastinate.JobContext, *, tenant: str, subject: str) -> None:
+        tenant_id, reindex_id = TenantId(UUID(tenant)), UUID(subject)
+        reindexer = Reindexer(self._ingestion)
+        await self._run(
+            _Job("reindex", tenant_id, reindex_id, context.job.attempts or 0),
+            lambda: reindexer.run(tenant_id, reindex_id),
+            lambda: reindexer.fail(tenant_id, reindex_id, Reason.INTERNAL),
+        )
+
+    async def _run(
+        self,
+        job: "_Job",
+        work: Callable[[], Awaitable[object]],
+        give_up: Callable[[], Awaitable[object]] | None,
+    ) -> None:
+        """Do the work; give it up after `MAX_ATTEMPTS`, unless it must be done: then recovery asks again."""
         try:
-            if attempts >= MAX_ATTEMPTS:  # it killed its workers every time
-                await crawls.fail(tenant_id, crawl_id, Reason.INTERNAL)
+            if job.attempts >= MAX_ATTEMPTS and give_up is not None:  # it killed its workers every time
+                await give_up()
                 return
-            await crawler.run(tenant_id, crawl_id)
+            await work()
         except NotFound:
             return  # deleted meanwhile
-        except Exception:
-            _log.exception("crawl failed", crawl_id=subject, attempt=attempts)
-            if attempts >= MAX_ATTEMPTS - 1:
-                with contextlib.suppress(NotFound):
-                    await crawls.fail(tenant_id, crawl_id, Reason.INTERNAL)
+        except asyncio.CancelledError:
+            self._interrupted.add((job.task, job.tenant_id, job.subject))
             raise
-
-    async def _erase(self, *, tenant: str, subject: str) -> None:
-        eraser = Eraser(self._ingestion.tenancy, self._ingestion.files, self._ingestion.vectors)
-        await eraser.run(TenantId(UUID(tenant)), UUID(subject))
-
-    async def _reindex(self, *, tenant: str, subject: str) -> None:
-        with contextlib.suppress(NotFound):  # deleted meanwhile, with its tenant
-            await Reindexer(self._ingestion).run(TenantId(UUID(tenant)), UUID(subject))
+        except Exception:
+            # Whatever it was, the people waiting for it must not wait for ever.
+            _log.exception("job failed", task=job.task, subject=str(job.subject), attempt=job.attempts)
+            if job.attempts >= MAX_ATTEMPTS - 1 and give_up is not None:
+                with contextlib.suppress(NotFound):
+                    await give_up()
+            raise
 
     async def _recover_forever(self) -> None:
         while True:
@@ -202,24 +218,21 @@ class IngestWorker:
         manager = self._app.job_manager
         for job in await manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=self._stalled_after):
             await self._take_over(job)
+        for task, tenant_id, subject in await self._lost():
+            _log.warning("work without a job queued again", task=task, subject=str(subject))
+            await self._enqueue(task, tenant_id, subject)
+
+    async def _lost(self) -> list[tuple[Task, TenantId, UUID]]:
         async with self._ingestion.tenancy.engine.connect() as connection:
-            lost = await connection.execute(
-                text("select tenant_id, source_id from lost_sources(make_interval(secs => :seconds))"),
+            found = await connection.execute(
+                text(
+                    "select 'ingest_source' as task, tenant_id, source_id as subject"
+                    " from lost_sources(make_interval(secs => :seconds))"
+                    " union all select * from lost_work(make_interval(secs => :seconds))"
+                ),
                 {"seconds": self._lost_after},
             )
-            rows = lost.all()
-            lost = await connection.execute(
-                text("select task, tenant_id, subject from lost_work(make_interval(secs => :seconds))"),
-                {"seconds": self._lost_after},
-            )
-            other = lost.all()
-        for row in rows:
-            _log.warning("source without a job queued again", source_id=str(row.source_id))
-            await self._enqueue(TenantId(row.tenant_id), SourceId(row.source_id))
-        for row in other:
-            _log.warning("work without a job queued again", task=row.task, subject=str(row.subject))
-            async with self._ingestion.tenancy.session(TenantId(row.tenant_id)) as session:
-                await enqueue(session, row.task, TenantId(row.tenant_id), row.subject)
+            return [(row.task, TenantId(row.tenant_id), row.subject) for row in found]
 
     async def _take_over(self, job: Job) -> None:
         _log.warning("job of a dead worker taken over", job_id=job.id, attempts=job.attempts)
@@ -229,6 +242,16 @@ class IngestWorker:
             # The same source is queued anew already; the dead job's lock must go, or that one never starts.
             await self._app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
 
-    async def _enqueue(self, tenant_id: TenantId, source_id: SourceId) -> None:
+    async def _enqueue(self, task: Task, tenant_id: TenantId, subject: UUID) -> None:
         async with self._ingestion.tenancy.session(tenant_id) as session:
-            await enqueue_ingest(session, tenant_id, source_id)
+            await enqueue(session, task, tenant_id, subject)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What a job is about, and how often it was begun before."""
+
+    task: Task
+    tenant_id: TenantId
+    subject: UUID
+    attempts: int

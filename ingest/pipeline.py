@@ -155,8 +155,10 @@ class _Run:
             source = await records.source_at_work(session, self.tenant_id, self.source_id)
             newest = await records.newest_version(session, self.tenant_id, self.source_id)
             pending = None if newest is None or newest.version == source.live_version else newest
+            # What was put back, or came in an archive, is brought in as it is, whatever the page says now.
+            as_is = pending is not None and (pending.restored_from is not None or source.checked_at is None)
             # A page that is live is fetched anew only when somebody asked for it by queueing the source.
-            uri = source.uri if source.state != "ready" else None
+            uri = source.uri if source.state != "ready" and not as_is else None
             work = _Work(source.name, uri, pending)
             if work.pending or work.uri:
                 source.state, source.reason, source.updated_at = "extracting", None, func.clock_timestamp()

@@ -8,19 +8,18 @@ from sqlalchemy import text
 from foundation.ids import SourceId, TenantId
 from foundation.tenancy import TenantSession
 
-Task = Literal["crawl_site", "reindex", "erase"]
+Task = Literal["ingest_source", "crawl_site", "reindex", "erase"]
 
 
 async def enqueue_ingest(session: TenantSession, tenant_id: TenantId, source_id: SourceId) -> None:
     """Have a source read; asking again while it waits adds nothing."""
-    await session.execute(
-        text("select enqueue_ingest(:tenant, :source)"), {"tenant": tenant_id, "source": source_id}
-    )
+    await enqueue(session, "ingest_source", tenant_id, source_id)
 
 
 async def enqueue(session: TenantSession, task: Task, tenant_id: TenantId, subject: UUID) -> None:
-    """Have other work done; asking again while it waits adds nothing."""
-    await session.execute(
-        text("select enqueue_knowledge(:task, :tenant, :subject)"),
-        {"task": task, "tenant": tenant_id, "subject": subject},
-    )
+    """Have work done; asking again while it waits adds nothing."""
+    wake = "enqueue_ingest(:tenant, :subject)"
+    if task != "ingest_source":
+        wake = "enqueue_knowledge(:task, :tenant, :subject)"
+    values = {"task": task, "tenant": tenant_id, "subject": subject}
+    await session.execute(text(f"select {wake}"), values)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from foundation.clients.embedding.port import Vectors
 from foundation.clients.vectors.port import Collection
-from foundation.database.models import Embedding, PassageRow, Source, SourceVersion, VectorCollection
+from foundation.database.models import Crawl, Embedding, PassageRow, Source, SourceVersion, VectorCollection
 from foundation.errors import NotFound
 from foundation.ids import SourceId, TenantId, new_uuid
 from foundation.tenancy import TenantSession
@@ -85,11 +85,11 @@ async def source_at_work(session: TenantSession, tenant_id: TenantId, source_id:
     return source
 
 
-async def is_due(session: TenantSession, source: Source) -> bool:
-    """Return whether it is time to look at the source's page again, by the database's clock."""
+async def is_due(session: TenantSession, row: Source | Crawl) -> bool:
+    """Return whether it is time to look at a page, or walk a site, again, by the database's clock."""
     now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
-    last = source.checked_at or source.created_at
-    return source.resync_s is not None and last + timedelta(seconds=source.resync_s) <= now
+    last = row.checked_at or row.created_at
+    return row.resync_s is not None and last + timedelta(seconds=row.resync_s) <= now
 
 
 async def one_at_a_time(session: TenantSession, subject: bytes) -> None:

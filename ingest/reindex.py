@@ -132,22 +132,43 @@ class Reindexer:
                 raise NotFound(kind="reindex")
             if move.state not in {"queued", "embedding"}:
                 return
-            if move.model != model:
-                # Asked for under other settings: what answers now goes on answering.
-                move.state, move.reason = "failed", "other_model"
-                return
             move.state, move.updated_at = "embedding", func.clock_timestamp()
-            collection = Collection(tenant_id, model, move.generation)
+            wanted = Collection(tenant_id, move.model, move.generation)
+        if wanted.model != model:  # asked for under other settings
+            await self.fail(tenant_id, reindex_id, "other_model")
+            return
         filled: set[UUID] = set()
         while True:
             await self._embed(tenant_id, reindex_id)
-            await self._fill(collection, filled)
-            replaced = await self._switch(collection, reindex_id, filled)
+            await self._fill(wanted, filled)
+            replaced = await self._switch(wanted, reindex_id, filled)
             if replaced is not None:
                 break
         for old in replaced:
             await self.to.vectors.drop(old)
         _log.info("reindexed", model=model, passages=len(filled))
+
+    async def fail(self, tenant_id: TenantId, reindex_id: UUID, reason: str) -> None:
+        """Record that the move was given up; what answers now goes on answering.
+
+        Raises:
+            NotFound: there is no such move.
+        """
+        async with self.to.tenancy.session(tenant_id) as session:
+            move = await session.get(Reindex, (tenant_id, reindex_id))
+            if move is None:
+                raise NotFound(kind="reindex")
+            before = {"state": move.state}
+            move.state, move.reason, move.updated_at = "failed", str(reason), func.clock_timestamp()
+            await audit.record(
+                session,
+                tenant_id,
+                actor=ACTOR,
+                action="knowledge.reindex_failed",
+                subject=show("reindex", reindex_id),
+                before=before,
+                after={"state": "failed", "reason": str(reason)},
+            )
 
     async def _embed(self, tenant_id: TenantId, reindex_id: UUID) -> None:
         model = self.to.compute.model

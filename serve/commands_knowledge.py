@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from admin_api.desk import Desk, id_of
@@ -26,6 +25,7 @@ from ingest import records
 from ingest.answers import Answers
 from ingest.archive import Export
 from ingest.archive_import import Import
+from ingest.cli_import import bars
 from ingest.crawl import Plan
 from ingest.crawls import Crawls, Kind
 from ingest.erase import Eraser, delete_source
@@ -83,8 +83,7 @@ async def listed(desk: Desk) -> Said:
 
 
 async def watched(desk: Desk) -> Said:
-    columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with bars(Console(stderr=True)) as progress:
         bar = progress.add_task("Reading")
         while True:
             sources = await desk.sources.list(desk.tenant_id)
@@ -129,8 +128,7 @@ async def crawled(desk: Desk, url: str, kind: Kind, options: dict[str, Any]) -> 
 
 async def _walked(desk: Desk, crawl: CrawlId) -> Said:
     """Show a walk until it ends; a running Replik does the walking."""
-    columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with bars(Console(stderr=True)) as progress:
         bar = progress.add_task("Walking")
         while True:
             now = await Crawls(desk.tenancy).get(desk.tenant_id, crawl)
@@ -195,9 +193,8 @@ async def changed(desk: Desk, days: int) -> Said:
 
 
 async def reindexed(desk: Desk) -> Said:
-    columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     started = await start_reindex(desk.tenancy, desk.tenant_id, desk.actor, desk.embedding_model)
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with bars(Console(stderr=True)) as progress:
         bar = progress.add_task(f"Embedding with {desk.embedding_model}")
         while True:
             [now] = [each for each in await reindexes(desk.tenancy, desk.tenant_id) if each.id == started]

@@ -14,6 +14,7 @@ from foundation.ids import SourceId
 from foundation.tenancy import Tenancy
 from ingest.archive import Export, Manifest
 from ingest.archive_import import Import
+from ingest.fetch import Fetched, Validators
 from ingest.versions import Versions
 from tests.support.house import House
 from tests.support.tenants import audit_actions, make_tenant
@@ -85,6 +86,29 @@ async def test_what_went_out_comes_back_elsewhere_without_being_embedded_again(
     # A second time there is nothing to add.
     done = await Import(other.tenancy, other.files).read(other.tenant_id, "eva", archive)
     assert (done.added, done.skipped) == (0, 2)
+
+
+async def test_a_page_comes_in_as_it_was_archived_and_is_then_looked_at(house: House, other: House) -> None:
+    asked: list[str] = []
+
+    async def fetch(url: str, _known: Validators) -> Fetched:
+        asked.append(url)
+        return Fetched(url, files.PAGE if len(asked) == 1 else files.PAGE.replace(b"49 kr", b"59 kr"))
+
+    house.fetch_with(fetch)
+    other.fetch_with(fetch)
+    page = await house.sources.add_url(house.tenant_id, "test", "https://shop.example/frakt")
+    await house.run(page)
+    _, archive = await exported(house)
+    await Import(other.tenancy, other.files).read(other.tenant_id, "eva", archive)
+    await read_all(other)
+    assert len(asked) == 1
+    [source] = await other.sources.list(other.tenant_id)
+    assert (source.uri, source.live_version) == ("https://shop.example/frakt", 1)
+    assert any("49 kr" in passage for passage in await other.passages())
+    await other.sources.resync(other.tenant_id, "eva", source.id)
+    await read_all(other)
+    assert any("59 kr" in passage for passage in await other.passages())
 
 
 async def test_history_comes_along_when_asked_for(house: House, other: House) -> None:

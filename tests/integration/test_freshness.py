@@ -89,6 +89,25 @@ async def test_what_somebody_put_back_stays_until_the_page_says_something_else(h
         assert any("69 kr" in passage for passage in await house.passages())
 
 
+async def test_what_is_put_back_is_brought_in_also_when_the_page_has_changed_or_is_away(house: House) -> None:
+    async with open_site() as site:
+        site.pages["/frakt"] = answer(files.PAGE)
+        source_id = await add_page(house, site)
+        site.pages["/frakt"] = answer(files.PAGE.replace(b"49 kr", b"9 kr"))
+        await look_again(house, source_id)
+        versions = Versions(house.tenancy, house.files)
+        for page in (answer(files.PAGE.replace(b"49 kr", b"19 kr")), None):
+            site.pages.pop("/frakt", None)
+            site.pages |= {} if page is None else {"/frakt": page}
+            coming = await versions.restore(house.tenant_id, "anna", source_id, 1)
+            asked = len(site.requests)
+            assert await house.run(source_id) == "ready"
+            assert len(site.requests) == asked
+            source = await house.sources.get(house.tenant_id, source_id)
+            assert source.live_version == coming
+            assert any("49 kr" in passage for passage in await house.passages())
+
+
 async def test_the_clock_queues_what_is_due_once(house: House, database_urls: DatabaseUrls) -> None:
     worker = Tenancy(connect(database_urls.worker))
     async with open_site() as site:

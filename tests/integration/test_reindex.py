@@ -172,3 +172,5 @@ async def test_a_move_to_a_model_that_is_not_configured_any_more_fails(house: Ho
     [view] = await reindexes(house.tenancy, house.tenant_id)
     assert (view.state, view.reason) == ("failed", "other_model")
     assert await live(house) == [("hashing", 1)]
+    assert (await audit_actions(house.tenancy, house.tenant_id))[-1] == "knowledge.reindex_failed"
+    await start(house, "newer")  # and another one may be asked for

@@ -1,7 +1,7 @@
 """One tenant's knowledge base with everything around it, on real PostgreSQL and Chroma."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from foundation.errors import DependencyUnavailable
 from foundation.ids import SourceId, TenantId
 from foundation.tenancy import Tenancy
 from ingest.compute import ThreadCompute
-from ingest.fetch import Fetcher
+from ingest.fetch import Fetched, Validators
 from ingest.pipeline import Ingestion, ingest
 from ingest.sources import Sources
 
@@ -53,7 +53,7 @@ class House:
             tenancy, self.files, self.index, ThreadCompute(self.embedder), self.bus, lambda _text: None
         )
 
-    def fetch_with(self, fetch: Fetcher) -> None:
+    def fetch_with(self, fetch: Callable[[str, Validators], Awaitable[Fetched]]) -> None:
         self.ingestion = replace(self.ingestion, fetch=fetch)
 
     async def run(self, source_id: SourceId) -> str:

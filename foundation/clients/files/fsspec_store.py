@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from hashlib import sha256
-from typing import IO, Any
+from typing import IO
 from uuid import uuid4
 
 import fsspec
@@ -28,7 +28,11 @@ class FsspecStore:
         Raises:
             InvalidInput: the key could leave the tenant's folder.
         """
-        await asyncio.to_thread(self._write, self._path(tenant_id, key), content)
+
+        async def whole() -> AsyncIterator[bytes]:
+            yield content
+
+        await self.write_stream(tenant_id, key, whole())
 
     async def write_stream(
         self, tenant_id: TenantId, key: str, chunks: AsyncIterator[bytes]
@@ -41,7 +45,7 @@ class FsspecStore:
             InvalidInput: the key could leave the tenant's folder.
         """
         path = self._path(tenant_id, key)
-        draft = _draft(path)
+        draft = f"{path}.{uuid4().hex}.part"  # beside it, so that the move is one step of the file system
         size, digest = 0, sha256()
         file = await asyncio.to_thread(self._open, draft)
         try:
@@ -97,16 +101,6 @@ class FsspecStore:
         await asyncio.to_thread(self._files.invalidate_cache)
         return bool(await asyncio.to_thread(self._files.exists, path))
 
-    def _write(self, path: str, content: bytes) -> None:
-        draft = _draft(path)
-        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-        try:
-            self._files.pipe_file(draft, content)
-            self._files.mv(draft, path)
-        except BaseException:
-            self._drop(draft)
-            raise
-
     def _open(self, draft: str) -> IO[bytes]:
         self._files.makedirs(draft.rpartition("/")[0], exist_ok=True)
         file: IO[bytes] = self._files.open(draft, "wb")
@@ -116,9 +110,8 @@ class FsspecStore:
         file.close()
         self._files.mv(draft, path)
 
-    def _drop(self, draft: str, file: IO[Any] | None = None) -> None:
-        if file is not None:
-            file.close()
+    def _drop(self, draft: str, file: IO[bytes]) -> None:
+        file.close()
         if self._files.exists(draft):
             self._files.rm_file(draft)
 
@@ -129,8 +122,3 @@ class FsspecStore:
 
     def _folder(self, tenant_id: TenantId) -> str:
         return f"{self._root}/{tenant_id.hex}"
-
-
-def _draft(path: str) -> str:
-    """Beside the target, so that the move is one step of the file system."""
-    return f"{path}.{uuid4().hex}.part"
