@@ -57,6 +57,11 @@ class CrawlList(BaseModel):
     """Give this as `after` for the ones that follow; null at the end."""
 
 
+class Deleted(BaseModel):
+    sources: int
+    """How many went with it."""
+
+
 router = APIRouter(prefix="/crawls")
 
 
@@ -95,6 +100,13 @@ async def resync(desk: DeskDep, crawl_id: str) -> CrawlState:
     known = CrawlId(id_of("crawl", crawl_id))
     await Crawls(desk.tenancy).resync(desk.tenant_id, desk.actor, known)
     return await _state_of(desk, known)
+
+
+@router.delete("/{crawl_id}")
+async def delete(desk: DeskDep, crawl_id: str) -> Deleted:
+    """Delete a crawl and the sources it found; their files and vectors go in the background."""
+    known = CrawlId(id_of("crawl", crawl_id))
+    return Deleted(sources=await Crawls(desk.tenancy).delete(desk.tenant_id, desk.actor, known))
 
 
 async def _state_of(desk: Desk, crawl_id: CrawlId) -> CrawlState:

@@ -1,5 +1,6 @@
 """The tenant's crawls: sites and sitemaps whose pages become sources."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -7,12 +8,13 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 
 from foundation import audit
-from foundation.database.models import Crawl
+from foundation.database.models import Crawl, Source
 from foundation.errors import Conflict, InvalidInput, NotFound
-from foundation.ids import CrawlId, TenantId, new_uuid, show
+from foundation.ids import CrawlId, SourceId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest import records
 from ingest.crawl import Plan
+from ingest.erase import delete_source
 from ingest.fetch import parse
 from ingest.options import Audience, check_interval
 from ingest.queue import enqueue
@@ -138,6 +140,24 @@ class Crawls:
                 return False
             await self._requeue(session, crawl, actor)
         return True
+
+    async def delete(self, tenant_id: TenantId, actor: str, crawl_id: CrawlId) -> int:
+        """Delete a crawl and the pages it found; return how many. What was added by hand stays.
+
+        Raises:
+            NotFound: there is no such crawl.
+        """
+        async with self.tenancy.session(tenant_id) as session:
+            crawl = await locked(session, tenant_id, crawl_id)
+            pages = select(Source.id).where(Source.tenant_id == tenant_id, Source.crawl_id == crawl_id)
+            found = [SourceId(each) for each in (await session.execute(pages)).scalars()]
+            before = {"uri": crawl.uri, "state": crawl.state, "sources": len(found)}
+            await self._audit(session, tenant_id, crawl_id, actor, "crawl.delete", before=before, after={})
+            await session.delete(crawl)  # first, so that a walk at work ends and adds nothing more
+        for source_id in found:
+            with suppress(NotFound):  # deleted meanwhile
+                await delete_source(self.tenancy, tenant_id, actor, source_id)
+        return len(found)
 
     async def fail(self, tenant_id: TenantId, crawl_id: CrawlId, reason: str) -> None:
         """Record why a walk did not succeed; the sources it found stay as they are.

@@ -104,7 +104,7 @@ def cancel(source: str, tenant: str) -> None:
 @_source
 @_tenant
 def delete(source: str, tenant: str) -> None:
-    """Delete SOURCE and print what a check found left."""
+    """Delete SOURCE and print what a check found left; or a crawl (`crl_…`) with the pages it found."""
     _run(tenant, "deleted", source)
 
 

@@ -159,6 +159,9 @@ async def cancelled(desk: Desk, source: str) -> Said:
 
 
 async def deleted(desk: Desk, source: str) -> Said:
+    if source.startswith("crl_"):
+        crawl = CrawlId(id_of("crawl", source))
+        return {"sources": await Crawls(desk.tenancy).delete(desk.tenant_id, desk.actor, crawl)}
     erasure = await delete_source(desk.tenancy, desk.tenant_id, desk.actor, _id(source))
     return asdict(await Eraser(desk.tenancy, desk.files, desk.vectors).run(desk.tenant_id, erasure))
 

@@ -306,3 +306,24 @@ async def test_reading_a_page_again_by_hand_brings_an_unlisted_one_back(house: H
     source: SourceId = (await by_path(house))["/frakt"].id
     await house.sources.resync(house.tenant_id, "anna", source)
     assert (await read_all(house))["/frakt"].state == "ready"
+
+
+async def test_a_deleted_crawl_takes_its_pages_along_and_nobody_elses(
+    house: House, site: Site, tenancy: Tenancy
+) -> None:
+    own = await house.sources.add_url(house.tenant_id, "anna", f"http://shop.example:{site.port}/retur")
+    crawl_id = await add(house, site)
+    await walk(house, crawl_id)
+    await read_all(house)
+    crawls = Crawls(house.tenancy)
+    with pytest.raises(NotFound):
+        await crawls.delete(await make_tenant(tenancy), "eve", crawl_id)
+
+    assert await crawls.delete(house.tenant_id, "anna", crawl_id) == 2
+    assert [each.id for each in await house.sources.list(house.tenant_id)] == [own]
+    with pytest.raises(NotFound):
+        await crawls.get(house.tenant_id, crawl_id)
+    with pytest.raises(NotFound):  # the job that may still wait for it
+        await walk(house, crawl_id)
+    actions = await audit_actions(house.tenancy, house.tenant_id)
+    assert actions[-3:] == ["crawl.delete", *["source.delete"] * 2]
