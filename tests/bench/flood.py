@@ -40,8 +40,8 @@ from tests.bench.growth import percentile
 from tests.bench.load.cpu import CpuClock
 from tests.light.stack import Keys, LightStack, light_stack
 
-_FULL = QueueLimits().tenant * 0.95
-"""Unanswered turns of the tenant that floods, before it counts."""
+_FULL = 0.95
+"""How full the queue of the tenant that floods is, before it counts."""
 _MOST_FILLING_S = 15.0
 """If they are answered as fast as they come, the queue never fills."""
 _MOST_DRAINED_S = 120.0
@@ -57,6 +57,8 @@ class Plan:
     """Of each measurement, quiet and flooded."""
     flood_sentences: int = 20
     """Of an answer to the tenant that floods."""
+    queue: int = QueueLimits().tenant
+    """Turns of a tenant that may wait, as the stack was started with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ class _Bench:
             self.process, flood, self.stack.url, self.flooding.widget_key, plan.clients
         )
         try:
-            await self._filled()
+            await self._filled(plan)
             before, begun = await self._turns("done"), time.monotonic()
             flooded = await self.measured(plan.seconds)
             per_s = (await self._turns("done") - before) / (time.monotonic() - begun)
@@ -218,10 +220,10 @@ class _Bench:
                 await asyncio.sleep(0.2)
         return Round(quiet, flooded, per_s, done)
 
-    async def _filled(self) -> None:
+    async def _filled(self, plan: Plan) -> None:
         """Wait until the flooded queue is full and the host has found its pace."""
         until = time.monotonic() + _MOST_FILLING_S
-        while time.monotonic() < until and await self._turns("queued", "running") < _FULL:
+        while time.monotonic() < until and await self._turns("queued", "running") < _FULL * plan.queue:
             await asyncio.sleep(0.2)
 
     async def measured(self, seconds: float) -> Window:

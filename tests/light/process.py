@@ -52,6 +52,8 @@ class Options:
     gateways: int
     sentences: int
     build: str
+    queue: int
+    """Turns of a tenant that may wait."""
     """`module:function`, an `agents.deployment.Assemble`."""
 
 
@@ -119,6 +121,7 @@ async def _services(options: Options) -> AsyncIterator[tuple[Settings, str, Valk
                 log_level="WARNING",
                 host_replicas=options.hosts,
                 gateway_replicas=options.gateways,
+                queue_per_tenant=options.queue,
                 chroma_url="http://127.0.0.1:9",  # nobody listens there, and nobody asks
             )
             await valkey.start()

@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, default=1)
     parser.add_argument("--gateways", type=int, default=1)
     parser.add_argument("--sentences", type=int, default=20, help="of the first tenant's answers")
+    parser.add_argument("--queue", type=int, default=500, help="turns of a tenant that may wait")
     parser.add_argument("--haproxy", action="store_true", help="HAProxy instead of Serve's own proxy")
     parser.add_argument(
         "--throughput", action="store_true", help="Serve's throughput flags, and with them gRPC"
@@ -32,7 +33,16 @@ def main() -> int:
     from tests.light.process import Options, serve
 
     return asyncio.run(
-        serve(Options(options.home, options.hosts, options.gateways, options.sentences, options.build))
+        serve(
+            Options(
+                options.home,
+                options.hosts,
+                options.gateways,
+                options.sentences,
+                options.build,
+                options.queue,
+            )
+        )
     )
 
 

@@ -111,6 +111,7 @@ def light_stack(
     hosts: int = 1,
     gateways: int = 1,
     sentences: int = 20,
+    queue: int = 500,
     haproxy: bool = False,
     throughput: bool = False,
     build: str = "tests.light.host:build",
@@ -118,7 +119,8 @@ def light_stack(
 ) -> Iterator[LightStack]:
     """Start a light Replik and stop it at the end of the block, also after a failure.
 
-    `build` names the function that makes the hosts (`module:function`), `environ` reaches all processes.
+    `queue` is how many turns of a tenant may wait, `build` names the function that makes the hosts
+    (`module:function`), `environ` reaches all processes.
 
     Raises:
         RuntimeError: it does not start; what it said is on standard error.
@@ -127,7 +129,7 @@ def light_stack(
         command = [
             *(sys.executable, "-m", "tests.light.serve", "--home", str(Path(folder) / "h")),
             *("--hosts", str(hosts), "--gateways", str(gateways)),
-            *("--sentences", str(sentences), "--build", build),
+            *("--sentences", str(sentences), "--build", build, "--queue", str(queue)),
             *(["--haproxy"] if haproxy else []),
             *(["--throughput"] if throughput else []),
         ]
