@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 
 import structlog
 
+from foundation.clients.embedding.choice import embedding_dimensions
 from foundation.database.roles import ensure_database
 from foundation.errors import StartError
 from foundation.log import configure_logging
@@ -31,6 +32,7 @@ async def run(settings: Settings, environ: Mapping[str, str]) -> None:
     begun = time.monotonic()
     configure_logging(settings.log_level, settings.log_format)
     require_free(settings.host, settings.port)
+    embedding_dimensions(settings)  # or the hosts would only find out, and not say it to whoever starts them
     stop = asyncio.Event()
     listen_for_stop(stop)
     loading_ray = asyncio.create_task(asyncio.to_thread(_load_ray))

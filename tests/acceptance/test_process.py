@@ -151,6 +151,10 @@ URLS = ("DATABASE_URL", "DATABASE_MIGRATOR_URL", "DATABASE_WORKER_URL", "DATABAS
         ({"ENCRYPTION_KEY": "xyz"}, "ENCRYPTION_KEY"),
         (dict.fromkeys(URLS, f"postgresql://a:b@{NOWHERE}/c"), "DATABASE_URL"),
         ({"RAY_ADDRESS": NOWHERE}, "RAY_ADDRESS"),
+        (
+            {"EMBEDDING_PROVIDER": "openai", "EMBEDDING_MODEL": "x", "OPENAI_API_KEY": "k"},
+            "EMBEDDING_DIMENSIONS",
+        ),
         ({"REPLIK_MODE": "production"}, "ENCRYPTION_KEY"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

