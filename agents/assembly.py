@@ -1,12 +1,14 @@
 """Builds a host from the settings: which model answers, what it searches, how a release becomes an agent."""
 
 import functools
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agents.behaviour import Behaviour
 from agents.conversation import Agent as RunsTurns
 from agents.host import Host
 from agents.stream import Json
@@ -41,7 +43,7 @@ def behaviour_of(graph: str) -> Json:
         ConfigInvalid: with file, line and remedy.
     """
     config = load_config(_CONFIGS / "graphs" / f"{graph}.yaml")
-    return {"graph": graph, "double_texting": config.double_texting}
+    return Behaviour(graph=graph, double_texting=config.double_texting).model_dump(mode="json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,16 @@ async def assemble(settings: Settings) -> Assembled:
     ports = await _ports(settings, tenancy)
 
     @functools.lru_cache(maxsize=256)
-    def agent(graph: str) -> Agent:
-        return Agent(load_config(_CONFIGS / "graphs" / f"{graph}.yaml"), ports)
+    def agent(stored: str) -> Agent:
+        behaviour = Behaviour.model_validate_json(stored)
+        config = load_config(_CONFIGS / "graphs" / f"{behaviour.graph}.yaml")
+        if behaviour.threshold is not None:
+            config = config.model_copy(update={"threshold": behaviour.threshold})
+        return Agent(config, ports, behaviour.policies)
 
     def agent_of(behaviour: Json) -> RunsTurns:
-        return cast(RunsTurns, agent(behaviour["graph"]))
+        # By its text: two tenants with the same behaviour share an agent, which remembers nothing.
+        return cast(RunsTurns, agent(json.dumps(behaviour, sort_keys=True)))
 
     def fixed_text(name: str, language: Language | None) -> str:
         return ports.replies.text(cast(ReplyName, name), language or "sv")

@@ -21,7 +21,7 @@ from foundation.ids import show
 from foundation.telemetry import TurnSpan, turn_span
 from foundation.tenancy import Tenancy
 from foundation.turns import Answer, Cited, Delta, Failure, Language, ReplyEvent, Status, Turn
-from graphs.handover import NeedsPerson
+from graphs.handover import ChannelOff, Drafted, NeedsPerson
 from graphs.pauses import Saver
 
 log = structlog.get_logger()
@@ -119,14 +119,19 @@ class Conversation:
 
     async def _answer(self, journal: Journal, publisher: Publisher, begun: Begun, span: TurnSpan) -> Done:
         saver = self._means.checkpoints.open(self._address, had_thread=begun.had_thread)
-        run = self._run = _Run(self._means.lease, publisher, begun, saver, self._passing)
+        mode = begun.behaviour.get("channels", {}).get(begun.channel, "autonomous")
+        run = self._run = _Run(
+            self._means.lease, publisher, begun, saver, self._passing, quiet=mode != "autonomous"
+        )
         if begun.turn.attempt > 1:
             run.emit("reset", {})
         try:
-            final = await self._final(run)
+            final = ChannelOff() if mode == "off" else await self._final(run)
             if not self._means.lease.held:
                 raise LeaseLost()
-            done = await self._commit(journal, run, final)
+            drafted = mode == "suggest" and isinstance(final, Answer | Failure)
+            draft = final if drafted and isinstance(final, Answer) else None
+            done = await self._commit(journal, run, Drafted() if drafted else final, draft)
             if isinstance(final, Answer | Failure):
                 span.ended(final)
         except OwnershipLost:
@@ -158,12 +163,14 @@ class Conversation:
             code = "agent_failed"
         return Failure(code=code, text=self._means.fixed_text("failed", language), language=language or "sv")
 
-    async def _commit(self, journal: Journal, run: "_Run", final: "Final") -> Done:
+    async def _commit(
+        self, journal: Journal, run: "_Run", final: "Final", draft: Answer | None = None
+    ) -> Done:
         match final:
             case Answer():
                 done = await journal.commit(run.begun, final, run.saver.settlement(only_if=FENCED))
             case NeedsPerson():
-                done = Done([await journal.give_up(run.begun.fence, f"system:{final.code}")], more=False)
+                done = Done([await journal.hand_over(run.begun, final, draft)], more=False)
             case Failure():
                 done = await journal.commit_failure(run.begun, final, run.shown)
             case "interrupt":
@@ -190,13 +197,21 @@ class _Run:
     """One run of one turn: numbers its events and remembers what was shown."""
 
     def __init__(
-        self, lease: Lease, publisher: Publisher, begun: Begun, saver: BufferingSaver, before: int
+        self,
+        lease: Lease,
+        publisher: Publisher,
+        begun: Begun,
+        saver: BufferingSaver,
+        before: int,
+        *,
+        quiet: bool = False,
     ) -> None:
-        """`before`: how many passing events the conversation had before this run."""
+        """`before`: passing events of the conversation so far; `quiet`: this run shows nothing."""
         self.begun = begun
         self.saver = saver
         self.shown = ""
         self.events = 0
+        self._quiet = quiet
         self._lease = lease
         self._publisher = publisher
         self._turn_id = show("turn", begun.turn.turn_id)
@@ -206,6 +221,8 @@ class _Run:
 
     def emit(self, name: str, data: Json) -> None:
         """Publish an event that is not stored."""
+        if self._quiet:
+            return
         if not self._lease.held:
             raise LeaseLost()
         begun = self.begun
@@ -246,7 +263,7 @@ class _Run:
                     case Answer() | Failure():
                         return event
                     case Delta():
-                        self.shown += event.text
+                        self.shown += "" if self._quiet else event.text
                         self.emit("delta", {"text": event.text})
                     case Status():
                         self.emit("status", {"stage": event.stage})

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from agents.acceptance import LOCK
 from agents.frames import Stored
@@ -17,8 +18,9 @@ from agents.unfinished import Statement
 from foundation.database.trips import Json as Jsonb
 from foundation.errors import LeaseLost, OwnershipLost
 from foundation.ids import ConversationId, TenantId, TurnId, new_uuid
-from foundation.tenancy import Tenancy
+from foundation.tenancy import Tenancy, TenantSession
 from foundation.turns import Answer, Failure, Turn, Utterance
+from graphs.handover import NeedsPerson
 
 MAX_ATTEMPTS = 2
 """The third attempt goes to a person: a poison message must not kill host after host."""
@@ -131,17 +133,9 @@ class Journal:
         Raises:
             OwnershipLost: another host or a person owns the conversation; nothing was stored.
         """
-        part: Json = {
-            "type": "text",
-            "text": answer.text,
-            "outcome": answer.outcome,
-            "confidence": answer.confidence,
-            "citations": [citation.model_dump(mode="json") for citation in answer.citations],
-            "offer_person": answer.offer_person,
-        }
         return await self._finish(
             begun,
-            [("agent", "text", part)],
+            [("agent", "text", _part(answer))],
             state="done",
             outcome=answer.outcome,
             language=answer.language,
@@ -184,27 +178,45 @@ class Journal:
     async def keep_partial(self, begun: Begun, shown: str) -> None:
         """Store, for staff only, what the customer had seen when a person took over."""
         async with self.tenancy.session(self.address.tenant_id) as session:
-            ordered = (
-                await session.execute(
-                    text(
-                        "update activations set position = position + 1 where tenant_id = :tenant"
-                        " and conversation_id = :conversation and mode = 'human' returning position"
-                    ),
-                    self.address.keys(),
-                )
-            ).first()
-            if ordered is not None:
-                await insert_row(
-                    session,
-                    self.address,
-                    position=ordered.position,
-                    author="agent",
-                    kind="partial",
-                    channel=begun.channel,
-                    parts=[{"type": "text", "text": shown}],
-                    turn_id=begun.turn.turn_id,
-                    visibility="internal",
-                )
+            await self._keep(session, begun, kind="partial", part={"type": "text", "text": shown})
+
+    async def _keep(self, session: TenantSession, begun: Begun, *, kind: str, part: Json) -> None:
+        """Store what only staff see, in a conversation that a person has."""
+        ordered = (
+            await session.execute(
+                text(
+                    "update activations set position = position + 1 where tenant_id = :tenant"
+                    " and conversation_id = :conversation and mode = 'human' returning position"
+                ),
+                self.address.keys(),
+            )
+        ).first()
+        if ordered is not None:
+            await insert_row(
+                session,
+                self.address,
+                position=ordered.position,
+                author="agent",
+                kind=kind,
+                channel=begun.channel,
+                parts=[part],
+                turn_id=begun.turn.turn_id,
+                visibility="internal",
+            )
+
+    async def hand_over(self, begun: Begun, why: NeedsPerson, draft: Answer | None = None) -> Stored:
+        """Hand the conversation over with what led to it, and the draft of an answer, both for staff only.
+
+        Raises:
+            OwnershipLost: another host or a person owns the conversation.
+        """
+        trace = {**(draft.trace if draft else {}), **why.trace, "handover": why.code}
+        async with self.tenancy.session(self.address.tenant_id) as session:
+            stored = await self._given_up(session, begun.fence, f"system:{why.code}")
+            await session.execute(_TRACED, self._values(begun) | {"trace": trace})
+            if draft is not None:
+                await self._keep(session, begun, kind="text", part={**_part(draft), "suggested": True})
+        return stored
 
     async def give_up(self, fence: Fence, actor: str) -> Stored:
         """Hand the conversation over to a person.
@@ -213,12 +225,13 @@ class Journal:
             OwnershipLost: another host or a person owns the conversation.
         """
         async with self.tenancy.session(self.address.tenant_id) as session:
-            held = await session.execute(_HELD, self.address.keys() | fence.values())
-            if held.first() is None:
-                raise OwnershipLost()
-            stored = await hand_over(
-                session, self.address, mode="human", said=self.handover_text, actor=actor
-            )
+            return await self._given_up(session, fence, actor)
+
+    async def _given_up(self, session: TenantSession, fence: Fence, actor: str) -> Stored:
+        held = await session.execute(_HELD, self.address.keys() | fence.values())
+        if held.first() is None:
+            raise OwnershipLost()
+        stored = await hand_over(session, self.address, mode="human", said=self.handover_text, actor=actor)
         if isinstance(stored, int):
             raise OwnershipLost()
         return stored
@@ -279,6 +292,17 @@ class Journal:
         return self.address.keys() | begun.fence.values() | {"turn": begun.turn.turn_id}
 
 
+def _part(answer: Answer) -> Json:
+    return {
+        "type": "text",
+        "text": answer.text,
+        "outcome": answer.outcome,
+        "confidence": answer.confidence,
+        "citations": [citation.model_dump(mode="json") for citation in answer.citations],
+        "offer_person": answer.offer_person,
+    }
+
+
 def _partial(shown: str) -> list[Part]:
     return [("agent", "partial", {"type": "text", "text": shown})] if shown else []
 
@@ -287,6 +311,11 @@ def _words(parts: Sequence[Json]) -> str:
     return "\n".join(part["text"] for part in parts if part["type"] == "text")
 
 
+_TRACED: Final = text(
+    "insert into traces (tenant_id, conversation_id, turn_id, trace)"
+    " values (:tenant, :conversation, :turn, :trace)"
+    " on conflict (tenant_id, conversation_id, turn_id) do update set trace = excluded.trace"
+).bindparams(bindparam("trace", type_=JSONB))
 _HELD: Final = text(
     "select 1 from activations where tenant_id = :tenant and conversation_id = :conversation"
     " and mode = 'agent' and host_id = :host and incarnation = :incarnation and epoch = :epoch"

@@ -19,6 +19,8 @@ KeyId = NewType("KeyId", UUID)
 SourceId = NewType("SourceId", UUID)
 PassageId = NewType("PassageId", UUID)
 CrawlId = NewType("CrawlId", UUID)
+PolicyId = NewType("PolicyId", UUID)
+ApprovedId = NewType("ApprovedId", UUID)
 HostId = NewType("HostId", UUID)
 
 PREFIXES = {
@@ -32,6 +34,8 @@ PREFIXES = {
     "crawl": "crl",
     "reindex": "rix",
     "erasure": "ers",
+    "policy": "pol",
+    "approved": "apr",
 }
 
 

@@ -1,8 +1,8 @@
 """The room's door: an agent runs turns."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from langgraph.types import Command
@@ -24,6 +24,8 @@ from graphs.builder import can_pause, compiled, with_saver
 from graphs.config import GraphConfig
 from graphs.handover import NeedsPerson, ProcedureOutdated
 from graphs.pauses import Saver, Version, question_in
+from graphs.policies.chain import Chain
+from graphs.policies.rules import Rule
 from graphs.ports import Ports
 from graphs.state import TurnState
 
@@ -48,10 +50,14 @@ class _Said:
 class Agent:
     """One graph with its ports; it remembers nothing between turns and can run many at once."""
 
-    def __init__(self, config: GraphConfig, ports: Ports) -> None:
-        """Raises: ConfigInvalid when the config names what there is not."""
+    def __init__(self, config: GraphConfig, ports: Ports, rules: Iterable[Rule] = ()) -> None:
+        """`rules` are the tenant's own, beside the graph's.
+
+        Raises:
+            ConfigInvalid: the config names what there is not.
+        """
         self._config = config
-        self._ports = ports
+        self._ports = replace(ports, policies=Chain((*config.policies, *rules)))
         self._graph = compiled(config)
         self._pauses = can_pause(config)
         self._version = f"{config.name}@{config.version}"

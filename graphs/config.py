@@ -11,11 +11,11 @@ from foundation.errors import InvalidInput
 from foundation.turns import Language, Value
 from graphs import registry
 from graphs.places import Problem, place, read_yaml
-from graphs.policies.options import Policies
+from graphs.policies.rules import Rule
 
 START: Final = "start"
 END: Final = "end"
-SHARED: Final = ("threshold", "policies")
+SHARED: Final = ("threshold",)
 """Top-level fields that a node's options take over unless the node sets its own."""
 DEFAULT_PATH: Final = Path(__file__).resolve().parents[1] / "configs" / "graphs" / "support.yaml"
 
@@ -71,7 +71,8 @@ class GraphConfig(Value):
     threshold: float = Field(default=0.7, ge=0, le=1)
     """The confidence below which the agent says that it does not know."""
     double_texting: Literal["enqueue", "merge", "interrupt", "reject"] = "enqueue"
-    policies: Policies = Policies()
+    policies: tuple[Rule, ...] = (Rule(kind="pii", stage="before"), Rule(kind="injection"))
+    """The rules of all who use this graph; a tenant's own come beside them, ordered by `priority`."""
     models: Models = Models()
     nodes: dict[str, NodeConfig] = Field(min_length=1)
     edges: tuple[EdgeConfig, ...] = Field(min_length=1)
@@ -98,7 +99,7 @@ def load_config(path: Path = DEFAULT_PATH) -> GraphConfig:
 
 
 def options_of(config: GraphConfig, name: str) -> Value:
-    """Return a node's validated options, with the top level's `threshold` and `policies` where it takes them.
+    """Return a node's validated options, with the top level's `threshold` where it takes one.
 
     Raises:
         ValidationError: they are not valid.

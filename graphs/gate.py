@@ -1,15 +1,22 @@
-"""The release gate: nothing a model wrote reaches a customer unless it passed here, unit by unit."""
+"""The release gate: nothing a model wrote reaches a customer unless it passed here, unit by unit.
+
+Grounding first, then personal data, then the release's policies. A policy that hands over, or takes the whole
+answer, ends the answer at that unit.
+"""
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from foundation.turns import Citation, Cited, Delta, Language
 from graphs.facts import CITATION
-from graphs.grounding import Grounding
+from graphs.grounding import Grounding, Judgement
 from graphs.passages import Passage
 from graphs.policies import pii
-from graphs.policies.port import Decision
+from graphs.policies.chain import Chain
+from graphs.policies.link import hosts_in
+from graphs.policies.port import Decision, Said
 from graphs.units import Splitter, Unit
 
 _PLACEHOLDER: Final = "[{} "
@@ -23,9 +30,17 @@ class Gate:
     Citations are numbered as they first appear in what is shown. All deltas joined are the answer's text.
     """
 
-    def __init__(self, passages: Sequence[Passage], *, customer: str, language: Language) -> None:
+    def __init__(
+        self,
+        passages: Sequence[Passage],
+        *,
+        customer: str,
+        language: Language,
+        policies: Chain | None = None,
+    ) -> None:
         self._passages = tuple(passages)
         self._language: Language = language
+        self._policies = policies or Chain()
         self._grounding = Grounding(passages, customer=customer, language=language)
         self._splitter = Splitter()
         self._before = ""
@@ -39,6 +54,8 @@ class Gate:
         self.withheld = 0
         self.citations: list[Citation] = []
         self.decisions: list[Decision] = []
+        self.ended: Decision | None = None
+        """The policy's decision that ended the answer: it hands over, or takes all that was said."""
 
     @property
     def text(self) -> str:
@@ -57,15 +74,22 @@ class Gate:
         return events
 
     def _judge(self, unit: Unit) -> list[Delta | Cited]:
+        if self.ended is not None:
+            return []
         self._separator = max(self._separator, unit.lead, key=_breaks)
         before, self._before = self._before, unit.text
         judgement = self._grounding.judge(unit)
         if unit.too_long or judgement.verdict == "unsupported":
             reason = "length" if unit.too_long else judgement.reason
-            return self._withhold(Decision(action="block", rule="grounding", reason=reason))
+            return self._withhold(Decision(action="block", rule="grounding", reason=reason, stage="after"))
         decision = self._personal(unit, before, judgement.passages)
         if decision.action != "allow":
             return self._withhold(decision)
+        allowed = self._allowed(unit, judgement.passages)
+        return [] if allowed is None else self._placed(allowed, judgement)
+
+    def _placed(self, unit: Unit, judgement: Judgement) -> list[Delta | Cited]:
+        """Release a unit that may be said, or let it wait for the supported one that it leads into."""
         if judgement.verdict == "neutral" and not (self._supported and not _leads_in(unit)):
             self._waiting.append((self._take_separator(), unit))
             self._gap = self._gap and not _leads_in(unit)
@@ -83,9 +107,27 @@ class Gate:
         self._supported = True
         return events + self._release(separator, unit, judgement.passages)
 
+    def _allowed(self, unit: Unit, indices: Sequence[int]) -> Unit | None:
+        """Return the unit as the policies let it pass; None when they do not."""
+        plain = CITATION.sub("", unit.text)
+        kept = frozenset[str]().union(*(hosts_in(self._passages[index].text) for index in indices))
+        judged = self._policies.after(Said(plain, self._language, self.text, kept))
+        verdict = judged.verdict
+        self.decisions += [decision for decision in judged.decisions if decision is not verdict]
+        if verdict is not None:
+            if verdict.action == "handover" or self._policies.takes_all(verdict):
+                self.ended = verdict
+            self._withhold(verdict)
+            return None
+        if not judged.text.strip():
+            self.withheld += 1
+            return None
+        # A citation in a text that was rewritten is set anew, at its end.
+        return unit if judged.text == plain else replace(unit, text=judged.text)
+
     def _personal(self, unit: Unit, before: str, indices: Sequence[int]) -> Decision:
         if any(_PLACEHOLDER.format(kind) in unit.text for kind in pii.KINDS):
-            return Decision(action="block", rule="pii", reason="placeholder")
+            return Decision(action="block", rule="pii", reason="placeholder", stage="after")
         return pii.outbound(
             CITATION.sub("", unit.text),
             before=before,

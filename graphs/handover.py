@@ -1,5 +1,8 @@
 """Errors after which no agent may go on by itself."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 from foundation.errors import ReplikError
 
 
@@ -11,6 +14,30 @@ class NeedsPerson(ReplikError):
 
     code = "needs_person"
     status = 409
+    trace: Mapping[str, object] = MappingProxyType({})
+    """What led to it, for staff."""
+
+
+class PolicyHandover(NeedsPerson):
+    """A policy gives the conversation to a person. `decisions` are the chain's, up to the one that did."""
+
+    code = "policy_handover"
+
+    def __init__(self, decisions: Sequence[Mapping[str, object]]) -> None:
+        super().__init__()
+        self.trace = {"policies": list(decisions)}
+
+
+class ChannelOff(NeedsPerson):
+    """People answer on this channel."""
+
+    code = "channel_off"
+
+
+class Drafted(NeedsPerson):
+    """The agent only suggests on this channel; its draft waits for a person."""
+
+    code = "suggested"
 
 
 class ProcedureOutdated(NeedsPerson):

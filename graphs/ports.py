@@ -1,13 +1,14 @@
 """What the nodes of a turn work with; handed to them as LangGraph's runtime context."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from foundation.clients.embedding.port import Embedder
 from foundation.turns import Language
 from graphs.answerers.port import Answerer
 from graphs.passages import Passage, Retriever
+from graphs.policies.chain import Chain
 from graphs.replies import Replies
 
 
@@ -38,4 +39,6 @@ class Ports:
     confidence: Confidence
     replies: Replies
     embedder: Embedder | None = None
-    """For the denied meanings of the topic policy; without it only words count."""
+    """For the meanings of policies; without it only words count."""
+    policies: Chain = field(default_factory=Chain)
+    """The rules of the release and the graph."""

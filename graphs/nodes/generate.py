@@ -1,4 +1,7 @@
-"""Lets the answerer write, through the release gate."""
+"""Lets the answerer write, through the release gate.
+
+Where a policy may take a whole answer away, nothing of it is shown before its end.
+"""
 
 from contextlib import aclosing
 from typing import cast
@@ -6,9 +9,10 @@ from typing import cast
 from langgraph.runtime import Runtime
 
 from foundation.errors import ModelFailed
-from foundation.turns import Language, Status, Utterance
+from foundation.turns import Cited, Delta, Language, Status, Utterance
 from graphs.answerers.port import Question
 from graphs.gate import Gate
+from graphs.handover import PolicyHandover
 from graphs.passages import Passage
 from graphs.ports import Ports
 from graphs.registry import NoOptions, node
@@ -25,23 +29,35 @@ async def generate(state: TurnState, runtime: Runtime[Ports], _options: NoOption
         passages=tuple(Passage.model_validate(passage) for passage in state["passages"]),
         history=tuple(Utterance.model_validate(said) for said in state["history"]),
     )
-    gate = Gate(question.passages, customer=question.text, language=question.language)
+    policies = runtime.context.policies
+    gate = Gate(question.passages, customer=question.text, language=question.language, policies=policies)
+    held: list[Delta | Cited] = []
+    show = held.append if policies.buffers else runtime.stream_writer
     failure = ""
     try:
         # Closing the generator ends the provider's request also when this node is cancelled.
         async with aclosing(runtime.context.answerer.answer(question)) as pieces:
             async for piece in pieces:
                 for event in gate.feed(piece):
-                    runtime.stream_writer(event)
+                    show(event)
+                if gate.ended is not None:
+                    break
         for event in gate.close():
-            runtime.stream_writer(event)
+            show(event)
     except ModelFailed as error:
         failure = error.code
+    decisions = [decision.model_dump(mode="json") for decision in gate.decisions]
+    if gate.ended is not None and gate.ended.action == "handover":
+        raise PolicyHandover([*state["policies"], *decisions])
+    if gate.ended is not None:
+        return {"answer": "", "withheld": gate.withheld, "policies": decisions, "route": "written"}
+    for event in held:
+        runtime.stream_writer(event)
     return {
         "answer": gate.text,
         "citations": [citation.model_dump(mode="json") for citation in gate.citations],
         "withheld": gate.withheld,
-        "policies": [decision.model_dump(mode="json") for decision in gate.decisions],
+        "policies": decisions,
         "answerer": runtime.context.answerer.name,
         "failure": failure,
         "route": "failed" if failure else "written",

@@ -1,57 +1,42 @@
-"""The first node: takes personal data out of the customer's words, and refuses what is not talked about."""
-
-from typing import cast
+"""Judges what the customer wrote, before anything else sees it."""
 
 from langgraph.runtime import Runtime
 
-from foundation.turns import Language, Value
-from graphs.nodes.reply import say
-from graphs.policies import pii, topic
-from graphs.policies.options import Policies
-from graphs.policies.port import ALLOW, Decision
+from graphs.handover import PolicyHandover
+from graphs.nodes.reply import language_of, say
 from graphs.ports import Ports
-from graphs.registry import node
+from graphs.registry import NoOptions, node
 from graphs.state import TurnState
 
 
-class PolicyOptions(Value):
-    policies: Policies = Policies()
+@node("policy", options=NoOptions, routes=("continue", "blocked"))
+async def policy(state: TurnState, runtime: Runtime[Ports], _options: NoOptions) -> TurnState:
+    """Run the chain; a blocked text gets its fixed reply here.
 
-
-@node("policy", options=PolicyOptions, routes=("continue", "blocked"))
-async def policy(state: TurnState, runtime: Runtime[Ports], options: PolicyOptions) -> TurnState:
-    """Redact, then judge; a blocked text gets its fixed reply here."""
-    redacted, redaction = _redacted(state) if options.policies.pii else ({}, ALLOW)
-    text = redacted.get("text", state["text"])
-    judged = await topic.judge(text, options.policies.topic, runtime.context.embedder)
-    update: TurnState = {**redacted, "route": "continue", "policies": _trace(redaction, judged)}
-    if judged.action in ("block", "handover"):
-        handover = judged.action == "handover"
-        reply = say(
-            state,
-            runtime,
-            "handover" if handover else "blocked",
-            outcome="blocked",
-            offer_person=handover,
-        )
-        update = {**update, **reply, "route": "blocked"}
-    return update
-
-
-def _redacted(state: TurnState) -> tuple[TurnState, Decision]:
-    """Redact the customer's earlier words with the same numbering; what we said ourselves stays."""
-    language = cast("Language", state["language"])
+    Raises:
+        PolicyHandover: a rule gives the conversation to a person.
+    """
     history = state["history"]
     theirs = [at for at, utterance in enumerate(history) if utterance["author"] == "customer"]
-    texts, decision = pii.redact([*(history[at]["text"] for at in theirs), state["text"]], language)
-    replaced = dict(zip(theirs, texts, strict=False))
-    return {
-        "text": texts[-1],
+    judged = await runtime.context.policies.before(
+        state["text"],
+        language_of(state),
+        # What we said ourselves stays.
+        history=[history[at]["text"] for at in theirs],
+        embedder=runtime.context.embedder,
+    )
+    replaced = dict(zip(theirs, judged.history, strict=True))
+    update: TurnState = {
+        "text": judged.text,
         "history": [
             {**utterance, "text": replaced.get(at, utterance["text"])} for at, utterance in enumerate(history)
         ],
-    }, decision
-
-
-def _trace(*decisions: Decision) -> list[dict[str, object]]:
-    return [decision.model_dump(mode="json") for decision in decisions if decision.action != "allow"]
+        "policies": [decision.model_dump(mode="json") for decision in judged.decisions],
+        "route": "continue",
+    }
+    verdict = judged.verdict
+    if verdict is None:
+        return update
+    if verdict.action == "handover":
+        raise PolicyHandover(update["policies"])
+    return {**update, **say(state, runtime, "blocked", outcome="blocked"), "route": "blocked"}

@@ -21,10 +21,13 @@ async def post_policy(state: TurnState, runtime: Runtime[Ports], options: PostPo
     """Close the answer; one of which nothing was released is none."""
     if not state["answer"]:
         return {"route": "empty"}
+    language = cast("Language", state["language"])
     update: TurnState = {"outcome": "answered", "offer_person": False, "route": "answered"}
-    disclaimer = options.disclaimer.get(cast("Language", state["language"]))
-    if disclaimer:
-        addition = f"\n\n{disclaimer}"
+    always = options.disclaimer.get(language)
+    wanted = runtime.context.policies.disclaimers(state["text"], state["answer"], language)
+    texts = list(dict.fromkeys([*([always] if always else []), *wanted]))
+    if texts:
+        addition = "".join(f"\n\n{text}" for text in texts)
         runtime.stream_writer(Delta(text=addition))
         update["answer"] = state["answer"] + addition
     return update

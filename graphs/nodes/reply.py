@@ -10,6 +10,11 @@ from graphs.replies import ReplyName
 from graphs.state import TurnState
 
 
+def language_of(state: TurnState) -> Language:
+    """Return the turn's language."""
+    return cast("Language", state["language"])
+
+
 def say(
     state: TurnState,
     runtime: Runtime[Ports],
@@ -20,7 +25,7 @@ def say(
     language: Language | None = None,
 ) -> TurnState:
     """Emit a fixed text in the turn's language (or another) and return the state that goes with it."""
-    spoken = language or cast("Language", state["language"])
+    spoken = language or language_of(state)
     text = runtime.context.replies.text(name, spoken)
     runtime.stream_writer(Delta(text=text))
     return {

@@ -81,7 +81,9 @@ def find(text: str, language: Language) -> list[Found]:
     return sorted(taken, key=lambda found: found.start)
 
 
-def redact(texts: Sequence[str], language: Language) -> tuple[list[str], Decision]:
+def redact(
+    texts: Sequence[str], language: Language, kinds: frozenset[Kind] = frozenset(KINDS)
+) -> tuple[list[str], Decision]:
     """Return the texts with `[personnummer 1]` and the like; the same datum has the same number in all.
 
     The decision's spans are those of the last text, which is the one being judged.
@@ -94,6 +96,8 @@ def redact(texts: Sequence[str], language: Language) -> tuple[list[str], Decisio
         spans = ()
         parts, at = [], 0
         for found in find(text, language):
+            if found.kind not in kinds:
+                continue
             key = (found.kind, found.key)
             if key not in numbers:
                 counts[found.kind] = numbers[key] = counts.get(found.kind, 0) + 1
@@ -122,7 +126,11 @@ def outbound(unit: str, *, before: str, allowed: frozenset[str], language: Langu
         return ALLOW
     kinds = ", ".join(sorted({found.kind for found in blocked}))
     return Decision(
-        action="block", rule="pii", reason=kinds, spans=tuple((found.start, found.end) for found in blocked)
+        action="block",
+        rule="pii",
+        reason=kinds,
+        spans=tuple((found.start, found.end) for found in blocked),
+        stage="after",
     )
 
 

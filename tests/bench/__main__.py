@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import density, first_answer, flood, growth, ingest, search, stopped, stream, turns
+from tests.bench import busy, density, first_answer, flood, growth, ingest, search, stopped, stream, turns
 
 ROOT = Path(__file__).resolve().parents[2]
 
 BENCHMARKS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
     "first_answer": lambda _data: first_answer.measure(),
-    "ingest": ingest.measure,
+    "ingest": lambda data: ingest.measure(data) + busy.measure(data),
     "search": search.measure,
     "turns": lambda _data: turns.measure(),
     "stream": lambda _data: stream.measure(),

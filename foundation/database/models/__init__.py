@@ -1,6 +1,7 @@
 """The tables as SQLAlchemy models. The migrations are the truth; a test holds the two together."""
 
 from foundation.database.models.base import Base
+from foundation.database.models.behaviour import AgentSettings, ApprovedAnswer, Policy
 from foundation.database.models.conversations import (
     Activation,
     Conversation,
@@ -26,7 +27,9 @@ from foundation.database.models.tenants import ApiKey, AuditRow, Release, Tenant
 __all__ = [
     "Action",
     "Activation",
+    "AgentSettings",
     "ApiKey",
+    "ApprovedAnswer",
     "AuditRow",
     "Base",
     "Checkpoint",
@@ -38,6 +41,7 @@ __all__ = [
     "Host",
     "Message",
     "PassageRow",
+    "Policy",
     "Reindex",
     "Release",
     "Source",

@@ -44,6 +44,9 @@ class Release(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     behaviour: Mapped[Json]
     published_at: Mapped[Created]
+    note: Mapped[str] = mapped_column(server_default="")
+    published_by: Mapped[str] = mapped_column(server_default="")
+    restored_from: Mapped[int | None]
 
 
 class AuditRow(Base):

@@ -12,6 +12,7 @@ from graphs.agent import Agent
 from graphs.answerers.port import Answerer, Question
 from graphs.config import GraphConfig, load_config
 from graphs.passages import Passage
+from graphs.policies.rules import Rule
 from graphs.ports import Ports
 from graphs.replies import load_replies
 
@@ -76,6 +77,7 @@ class Shop:
     certainty: float = 0.9
     config: GraphConfig = field(default_factory=load_config)
     embedder: Embedder | None = None
+    rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
         self.retriever = FakeRetriever(self.passages)
@@ -86,7 +88,7 @@ class Shop:
             replies=load_replies(),
             embedder=self.embedder,
         )
-        self.agent = Agent(self.config, self.ports)
+        self.agent = Agent(self.config, self.ports, self.rules)
 
     def _confidence(self, question: str, language: Language, passages: Sequence[Passage], /) -> FakeScore:
         return FakeScore(self.certainty, {"similarity": 0.8})

@@ -117,7 +117,14 @@ async def test_an_attempt_to_take_over_is_blocked() -> None:
     assert (answer.text, answer.outcome) == (REPLIES.text("blocked", "en"), "blocked")
     assert answerer.asked == []
     assert answer.trace["policies"] == [
-        {"action": "block", "rule": "injection", "reason": "instructions", "spans": [[0, 32]]}
+        {
+            "action": "block",
+            "rule": "injection",
+            "reason": "instructions",
+            "spans": [[0, 32]],
+            "policy": "injection",
+            "stage": "before",
+        }
     ]
 
 

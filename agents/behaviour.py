@@ -1,0 +1,37 @@
+"""A release's behaviour: what publishing freezes, and what a host makes an agent from."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from foundation.turns import Value
+from graphs.policies.rules import Rule
+
+ChannelMode = Literal["off", "suggest", "autonomous"]
+"""off: a person answers. suggest: the agent's answer is a draft for a person. autonomous: it is sent."""
+
+
+class Settings(Value):
+    """What a tenant sets of its agent besides policies; what is left out is as the graph config says."""
+
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    """The confidence below which the agent says that it does not know."""
+    double_texting: Literal["enqueue", "merge", "interrupt", "reject"] | None = None
+    channels: dict[str, ChannelMode] = Field(default_factory=dict, max_length=20)
+    """By channel (`api`, `widget`); a channel that is not named is autonomous."""
+
+
+class Behaviour(Value):
+    """One release. Stored as JSON; fields are only ever added, with defaults that keep old releases as they
+    were.
+    """
+
+    graph: str = "support"
+    double_texting: Literal["enqueue", "merge", "interrupt", "reject"] = "enqueue"
+    threshold: float | None = None
+    policies: tuple[Rule, ...] = ()
+    channels: dict[str, ChannelMode] = Field(default_factory=dict)
+
+    def mode(self, channel: str) -> ChannelMode:
+        """Return what the agent may do on a channel."""
+        return self.channels.get(channel, "autonomous")
