@@ -1,8 +1,8 @@
-"""A tenant's knowledge over HTTP, for whoever holds its server key."""
+"""A tenant's knowledge and its agent's behaviour over HTTP, for whoever holds its server key."""
 
 from fastapi import APIRouter, Depends, Request
 
-from admin_api import archive, embeddings, knowledge
+from admin_api import archive, behaviour, embeddings, knowledge
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
 from serve.deps import ServerKey, ServicesDep
@@ -29,6 +29,7 @@ async def _desk(request: Request, services: ServicesDep, key: ServerKey) -> None
 
 
 router = APIRouter()
+router.include_router(behaviour.router, prefix="/api/admin", dependencies=[Depends(_desk)])
 router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
 router.include_router(archive.router, prefix="/api/knowledge", dependencies=[Depends(_desk)])
 router.include_router(embeddings.router, prefix="/api/embeddings", dependencies=[Depends(_desk)])

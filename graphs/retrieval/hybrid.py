@@ -63,6 +63,11 @@ class HybridRetriever:
         self._background = background or Background(embedder)
         self._before = before
 
+    @property
+    def embedder(self) -> Embedder:
+        """What turns questions into vectors here."""
+        return self._embedder
+
     async def warm(self, *languages: Language) -> None:
         """Have the bank's vectors for these languages now (two seconds each, unless kept), not at a call."""
         for language in languages:

@@ -10,6 +10,9 @@ import httpx
 import uvicorn
 from pydantic import SecretStr
 
+from agents.assembly import Assembled, assemble
+from agents.stream import Address
+from agents.waker import LocalWaker, Waker
 from foundation.database.models import ApiKey
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import TenantId, new_uuid
@@ -64,11 +67,11 @@ class _LateWaker:
     """Stands in until the host is there; both need the other."""
 
     def __init__(self) -> None:
-        self.room: Room | None = None
+        self.behind: Waker | None = None
 
-    async def wake(self, address: object) -> None:
-        assert self.room is not None
-        await self.room.waker.wake(address)  # type: ignore[arg-type]
+    async def wake(self, address: Address) -> None:
+        assert self.behind is not None
+        await self.behind.wake(address)
 
 
 @asynccontextmanager
@@ -76,21 +79,49 @@ async def front_door(settings: Settings) -> AsyncIterator[FrontDoor]:
     """Serve the app on a free port."""
     waker = _LateWaker()
     async with open_services(settings, waker) as services, room(services.tenancy, services.bus) as behind:
-        waker.room = behind
-
-        @asynccontextmanager
-        async def opened() -> AsyncIterator[Services]:
-            yield replace(services)
-
-        server = uvicorn.Server(
-            uvicorn.Config(create_app(opened), port=0, log_level="warning", timeout_graceful_shutdown=1)
-        )
-        serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+        waker.behind = behind.waker
+        async with _served(services) as (client, url):
             yield FrontDoor(client, services, behind, url)
-        server.should_exit = True
-        await serving
+
+
+@dataclass(frozen=True)
+class OpenShop:
+    """The front door with a real agent behind it, built from the settings."""
+
+    client: httpx.AsyncClient
+    services: Services
+    assembled: Assembled
+    url: str
+
+
+@asynccontextmanager
+async def open_shop(settings: Settings) -> AsyncIterator[OpenShop]:
+    """Serve the app on a free port, with a host as `replik run` has it."""
+    waker = _LateWaker()
+    assembled = await assemble(settings)
+    waker.behind = LocalWaker(assembled.host)
+    try:
+        async with open_services(settings, waker) as services, _served(services) as (client, url):
+            yield OpenShop(client, services, assembled, url)
+    finally:
+        await assembled.close(5)
+
+
+@asynccontextmanager
+async def _served(services: Services) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Services]:
+        yield replace(services)
+
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(opened), port=0, log_level="warning", timeout_graceful_shutdown=1)
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+        yield client, url
+    server.should_exit = True
+    await serving

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKey, ForeignKeyConstraint, Index, Text, text
+from sqlalchemy import ARRAY, BigInteger, ForeignKey, ForeignKeyConstraint, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foundation.database.models.base import Base, Created, Json, Key, TenantKey
@@ -61,6 +61,6 @@ class ApprovedAnswer(Base):
     valid_until: Mapped[datetime | None]
     enabled: Mapped[bool] = mapped_column(server_default="true")
     corrects_conversation: Mapped[UUID | None]
-    corrects_position: Mapped[int | None]
+    corrects_position: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[Created]
     updated_at: Mapped[Created]

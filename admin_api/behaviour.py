@@ -1,0 +1,9 @@
+"""All routes for how a tenant's agent behaves, below one prefix."""
+
+from fastapi import APIRouter
+
+from admin_api import policies, releases, traces
+
+router = APIRouter()
+for part in (policies.router, releases.router, traces.router):
+    router.include_router(part)

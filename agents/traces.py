@@ -1,0 +1,68 @@
+"""Why an answer came about: the stored trace of each turn, free of the personal data that was redacted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from foundation.errors import NotFound
+from foundation.ids import ConversationId, TenantId, TurnId
+from foundation.tenancy import Tenancy
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    """A turn and what led to its end."""
+
+    id: UUID
+    state: str
+    outcome: str | None
+    release: int | None
+    attempt: int
+    answer_position: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    trace: dict[str, Any] | None
+    """None while it runs, and after the trace's time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    tenancy: Tenancy
+
+    async def turns(
+        self, tenant_id: TenantId, conversation_id: ConversationId, *, limit: int = 100
+    ) -> list[TurnView]:
+        """Return a conversation's turns with their traces, newest first.
+
+        Raises:
+            NotFound: there is no such conversation.
+        """
+        async with self.tenancy.session(tenant_id) as session:
+            known = {"tenant": tenant_id, "conversation": conversation_id, "limit": limit}
+            there = await session.execute(text("select 1 from conversations where id = :conversation"), known)
+            if there.first() is None:
+                raise NotFound(kind="conversation")
+            return [TurnView(*row) for row in (await session.execute(_TURNS, known)).all()]
+
+    async def turn(self, tenant_id: TenantId, conversation_id: ConversationId, turn_id: TurnId) -> TurnView:
+        """Raises: NotFound."""
+        async with self.tenancy.session(tenant_id) as session:
+            known = {"tenant": tenant_id, "conversation": conversation_id, "turn": turn_id}
+            found = (await session.execute(_TURN, known)).first()
+            if found is None:
+                raise NotFound(kind="turn")
+            return TurnView(*found)
+
+
+_SHOWN = (
+    "select t.id, t.state, t.outcome, t.release, t.attempt, t.answer_position, t.created_at, t.started_at,"
+    " t.finished_at, r.trace from turns t left join traces r on r.tenant_id = t.tenant_id"
+    " and r.conversation_id = t.conversation_id and r.turn_id = t.id"
+    " where t.tenant_id = :tenant and t.conversation_id = :conversation"
+)
+_TURNS = text(f"{_SHOWN} order by t.created_at desc limit :limit")
+_TURN = text(f"{_SHOWN} and t.id = :turn")
