@@ -10,6 +10,7 @@ from pydantic import Field
 
 from foundation.ids import TenantId
 from foundation.turns import Language, Status, Value
+from graphs.policies.pii import KINDS
 from graphs.ports import Ports
 from graphs.registry import node
 from graphs.smalltalk import without_smalltalk
@@ -22,6 +23,13 @@ _ASKS_ON: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_FOLLOW_UP: Final = 8
+_ABOUT_THEMSELVES: Final = re.compile(
+    r"(?i:\b(?:jag heter|mitt namn är|my name is|jeg heter|mit navn er|nimeni on))"
+    r"\s+[A-ZÅÄÖÆØ][\w'-]+(?:\s+[A-ZÅÄÖÆØ][\w'-]+)?[,.!]?"
+    r"|(?i:\b(?:ring|nå|mejla|maila|call|reach|e-?mail)\s+(?:(?:mig|me|meg)\s+)?(?:(?:på|at|on)\s+)?)?"
+    rf"\[(?:{'|'.join(KINDS)}) \d+\][,.!]?"
+)
+"""A name said, and redacted personal data with the words that lead to it: no passage is about these."""
 
 
 class RetrieveOptions(Value):
@@ -49,13 +57,19 @@ async def retrieve(state: TurnState, runtime: Runtime[Ports], options: RetrieveO
 def search_query(text: str, history: Sequence[dict[str, str]]) -> str:
     """Return what to search for: the text, after the customer's previous one if it leans on that.
 
-    Greetings and thanks around the question are left out; they would be compared with the passages too.
+    Greetings, thanks and what customers say of themselves are left out; they would be compared with the
+    passages too.
     """
-    asked = without_smalltalk(text)
+    asked = without_smalltalk(_without_themselves(text))
     if not follows_up(asked):
         return asked
     before = next((said["text"] for said in reversed(history) if said["author"] == "customer"), "")
-    return f"{without_smalltalk(before)} {asked}".strip()
+    return f"{without_smalltalk(_without_themselves(before))} {asked}".strip()
+
+
+def _without_themselves(text: str) -> str:
+    left = re.sub(r"\s+", " ", _ABOUT_THEMSELVES.sub(" ", text)).strip()
+    return left if words(left) else text
 
 
 def follows_up(text: str) -> bool:
