@@ -27,6 +27,7 @@ from graphs.answerers.extractive import ExtractiveAnswerer
 from graphs.answerers.model import ModelAnswerer
 from graphs.answerers.port import Answerer
 from graphs.answerers.prompt import load_prompt
+from graphs.approved import StoredApprovedAnswers
 from graphs.config import load_config
 from graphs.ports import Ports
 from graphs.replies import ReplyName, load_replies
@@ -115,6 +116,7 @@ async def _ports(settings: Settings, tenancy: Tenancy) -> Ports:
         confidence=confidence.load(_CONFIGS / "confidence.json").of,
         replies=load_replies(_CONFIGS / "replies.yaml"),
         embedder=embedder,
+        approved=StoredApprovedAnswers(tenancy, embedder),
     )
 
 

@@ -141,6 +141,7 @@ class Agent:
             "text": turn.text,
             "history": [said.model_dump(mode="json") for said in turn.history],
             "language": language,
+            "audience": turn.audience,
             "query": "",
             "passages": [],
             "confidence": None,
@@ -152,6 +153,7 @@ class Agent:
             "offer_person": False,
             "failure": "",
             "answerer": "",
+            "approved": "",
             "policies": [],
             "timings": {},
         }
@@ -195,6 +197,7 @@ class Agent:
             "confidence_parts": state["confidence_parts"],
             "threshold": self._config.threshold,
             "answerer": state["answerer"],
+            "approved": state["approved"],
             "withheld": state["withheld"],
             "timings_ms": state["timings"],
         }

@@ -7,6 +7,7 @@ from typing import Protocol
 from foundation.clients.embedding.port import Embedder
 from foundation.turns import Language
 from graphs.answerers.port import Answerer
+from graphs.approved import ApprovedAnswers
 from graphs.passages import Passage, Retriever
 from graphs.policies.chain import Chain
 from graphs.replies import Replies
@@ -40,5 +41,7 @@ class Ports:
     replies: Replies
     embedder: Embedder | None = None
     """For the meanings of policies; without it only words count."""
+    approved: ApprovedAnswers | None = None
+    """The wordings that people fixed; without it there are none."""
     policies: Chain = field(default_factory=Chain)
     """The rules of the release and the graph."""

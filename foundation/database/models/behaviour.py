@@ -60,6 +60,8 @@ class ApprovedAnswer(Base):
     valid_from: Mapped[datetime | None]
     valid_until: Mapped[datetime | None]
     enabled: Mapped[bool] = mapped_column(server_default="true")
+    vector_model: Mapped[str]
+    vectors: Mapped[bytes]
     corrects_conversation: Mapped[UUID | None]
     corrects_position: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[Created]

@@ -15,7 +15,7 @@ from tests.support.spans import Spans, kept_spans
 from tests.unit.graphs.fakes import Shop, shop, turn
 
 QUESTION = "Hur lång är returtiden hos er?"
-NODES = ["policy", "smalltalk", "retrieve", "confidence", "generate", "post-policy"]
+NODES = ["policy", "smalltalk", "approved", "retrieve", "confidence", "generate", "post-policy"]
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ create table approved_answers (
     valid_from timestamptz,
     valid_until timestamptz,
     enabled boolean not null default true,
+    vector_model text not null, -- the embedding model's name, and its query vectors of question and variants
+    vectors bytea not null, -- float32, little endian
     corrects_conversation uuid, -- the answer that was corrected, if it came from one
     corrects_position bigint,
     created_at timestamptz not null default clock_timestamp(),
