@@ -64,6 +64,7 @@ async def test_every_node_is_a_child_of_its_turn(spans: Spans) -> None:
     assert [fact(span, "route") for span in nodes] == [
         "continue",
         "question",
+        "none",
         "found",
         "confident",
         "written",
