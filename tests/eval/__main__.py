@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.eval import demo, extraction, fit_confidence, pools, quotes, retrieval
+from tests.eval import demo, extraction, fit_confidence, policy, pools, quotes, retrieval
 
 Result = dict[str, Any]
 
@@ -37,6 +37,7 @@ EVALS: dict[str, Callable[[], list[Result]]] = {
     "quotes": _quotes,
     "extraction": extraction.measure,
     "retrieval": retrieval.main,
+    "policy": policy.measure,
 }
 
 

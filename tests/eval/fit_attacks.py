@@ -26,7 +26,7 @@ from tests.eval.pools import faq, rows
 
 Floats = NDArray[np.float64]
 
-RIDGE = 5.0
+RIDGE = 20.0
 HARMLESS_PASSED = 0.98
 """The share of harmless look-alikes that the threshold lets pass."""
 _SCALE = 20.0
@@ -64,7 +64,9 @@ def ordinary() -> list[str]:
     """Return questions that customers ask, of the development half."""
     texts = [row[f"q_{language}"] for row in faq() for language in ("sv", "en")]
     texts += [row["text"] for row in rows("intents/banking77_train.jsonl")[::8]]
-    return [text for text in texts if _digest(text)[0] % 2 == 0]
+    half = [text for text in texts if _digest(text)[0] % 2 == 0]
+    # Fewer than there are: they are easy, and would outweigh the look-alikes.
+    return half[::3]
 
 
 async def vectors(texts: list[str], embedder: Embedder) -> Floats:
