@@ -4,6 +4,7 @@ In: the customer's words are redacted before retrieval and the model see them. O
 never pass; contacts and accounts pass only when they stand in a cited passage, as the shop's own do.
 """
 
+import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from stdnum.se import orgnr
 from foundation.turns import Language
 from graphs.policies.port import ALLOW, Decision
 
-Kind = Literal["personnummer", "kort", "iban", "organisationsnummer", "e-post", "telefon"]
+Kind = Literal[
+    "personnummer", "kort", "iban", "bankkonto", "organisationsnummer", "e-post", "telefon", "ip-adress"
+]
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 SECRET: Final[frozenset[Kind]] = frozenset({"personnummer", "kort"})
@@ -31,16 +34,36 @@ _PERSON: Final = re.compile(
     r"(?<![\d-])(?:(?:18|19|20)\d{2}|\d{2})[01]\d{3}(?:\+|\s?[-–]\s?| )?\d{4}(?![\d-])"
 )
 _FINNISH: Final = re.compile(r"\b\d{6}[-+A-FU-Y]\d{3}[0-9A-Y]\b")
+_INTERIM: Final = re.compile(
+    r"(?<![\w-])(?:(?:18|19|20)\d{2}|\d{2})[01]\d{3}[-+ ]?[RSUWXJKLMN]\d{3}(?![\w-])"
+)
+"""A Swedish number given for the time being; it has a letter where the birth number begins."""
 _NORDIC: Final = re.compile(r"(?<![\d-])\d{6}(?:[- ]?\d{4}|[ ]?\d{5})(?![\d-])")
 _COMPANY: Final = re.compile(r"(?<![\d-])(?:16)?\d{6}-\d{4}(?![\d-])")
 _COMPANY_PLAIN: Final = re.compile(r"(?<![\d-])\d{10}(?![\d-])")
 _COMPANY_WORD: Final = re.compile(r"org(?:anisations?)?[.\s-]*(?:nr|nummer|no|number)\b\W*\Z", re.IGNORECASE)
-_CARD: Final = re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])")
+_CARD: Final = re.compile(r"(?<![\d-])\d(?:[ -]?\d){11,18}(?![\d-])")
+_SHORT_CARD: Final = re.compile(r"50[1-9]|5[678]|6304|6759|676[123]")
+"""Maestro, the only cards of twelve digits."""
 _CARD_PREFIX: Final = re.compile(
-    r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|6(?:011|4[4-9]|5)|3(?:0[0-5]|[68])|35(?:2[89]|[3-8])"
+    r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|6(?:011|4[4-9]|5)|3(?:0[0-5]|[68])|35|2131|1800"
     r"|5[06-8]|6[37]"
 )
 _IBAN: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", re.IGNORECASE)
+_BANK: Final = re.compile(
+    r"\b(?P<word>bankgiro(?:nummer|t)?|bg(?:[- ]?nr)?|plusgiro(?:nummer|t)?|postgiro|pg(?:[- ]?nr)?"
+    r"|konto(?:nummer|nr|numret)?|bankkonto|clearing(?:nummer|nr)?|account(?: number)?)"
+    r"[\s:.,#är-]{0,6}(?:is |nr |nummer )?(?P<number>\d[\d -]{4,22}\d)(?![\d-])",
+    re.IGNORECASE,
+)
+"""Giro and account numbers; digits alone could be anything, so the word before them decides."""
+_CLEARING: Final = re.compile(r"(?<![\d-])[1-9]\d{3}(?:-\d)?[ ,-]{1,2}\d(?:[ -]?\d){6,9}(?![\d-])")
+_IP: Final = re.compile(
+    r"(?<![\w.:])(?:(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4})(?![\w:]|\.\d)",
+    re.IGNORECASE,
+)
+_NEAR_BANK: Final = re.compile(r"\b(?:konto\w*|clearing\w*|bank\w*|account)\b", re.IGNORECASE)
+_VERSION: Final = re.compile(r"\b(?:v|ver|version|release|utgåva|firmware)\.?\s*\Z", re.IGNORECASE)
 _PHONE_WORD: Final = re.compile(
     r"\b(?:tel|tlf|tfn|telefon\w*|phone|mobil\w*|ring|call|puh\w*)\b\W*(?:\w+ )?\Z", re.IGNORECASE
 )
@@ -71,12 +94,20 @@ class Found:
 
 def find(text: str, language: Language) -> list[Found]:
     """Return the personal data in a text in order, without overlaps; the language tells phone formats."""
-    if not any(character.isdigit() or character == "@" for character in text):
+    if not any(character.isdigit() or character in "@:" for character in text):
         return []
     taken: list[Found] = []
     # The order settles overlaps: a card is no phone number, a personal number no company's.
-    for finder in (_emails, _ibans, _cards, _people, _companies):
-        taken.extend(found for found in finder(text) if _free(found, taken))
+    for found_by in (
+        _emails(text),
+        _ips(text),
+        _ibans(text),
+        _cards(text),
+        _people(text, language),
+        _accounts(text),
+        _companies(text),
+    ):
+        taken.extend(found for found in found_by if _free(found, taken))
     taken.extend(found for found in _phones(text, language) if _free(found, taken))
     return sorted(taken, key=lambda found: found.start)
 
@@ -163,22 +194,29 @@ def _ibans(text: str) -> Iterator[Found]:
 def _cards(text: str) -> Iterator[Found]:
     for match in _CARD.finditer(text):
         digits = _digits(match[0])
+        if len(digits) == 12 and not _SHORT_CARD.match(digits):
+            continue
         if _CARD_PREFIX.match(digits) and luhn.is_valid(digits) and len(set(digits)) > 1:
             yield Found("kort", match.start(), match.end(), digits)
 
 
-def _people(text: str) -> Iterator[Found]:
+def _people(text: str, language: Language) -> Iterator[Found]:
+    danes = language == "da" or "cpr" in text.casefold()
     for match in _PERSON.finditer(text):
         digits = _digits(match[0])
         if _is_swedish_person(digits):
             yield Found("personnummer", match.start(), match.end(), digits[-10:])
+    for match in _INTERIM.finditer(text):
+        short = re.sub(r"[-+ ]", "", match[0])[-10:]
+        if _is_date(2000, int(short[2:4]), int(short[4:6])):
+            yield Found("personnummer", match.start(), match.end(), short)
     for match in _FINNISH.finditer(text):
         if hetu.is_valid(match[0]):
             yield Found("personnummer", match.start(), match.end(), match[0])
     for match in _NORDIC.finditer(text):
         digits = _digits(match[0])
-        # Danish numbers without a check digit are only believed with their hyphen.
-        danish = len(digits) == 10 and "-" in match[0] and cpr.is_valid(digits)
+        # A Danish number is a date and four digits; so is a mistyped Swedish one.
+        danish = len(digits) == 10 and "-" in match[0] and danes and cpr.is_valid(digits)
         if danish or (len(digits) == 11 and fodselsnummer.is_valid(digits)):
             yield Found("personnummer", match.start(), match.end(), digits)
 
@@ -200,6 +238,29 @@ def _is_date(year: int, month: int, day: int) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _accounts(text: str) -> Iterator[Found]:
+    for match in _BANK.finditer(text):
+        digits = _digits(match["number"])
+        word = match["word"].casefold()
+        giro = word.startswith(("b", "p")) and word != "bankkonto"
+        # Giro numbers have 7 or 8 digits (bankgiro) or 2 to 8 (plusgiro), the last one a check digit.
+        if (6 <= len(digits) <= 8 and luhn.is_valid(digits)) if giro else 7 <= len(digits) <= 15:
+            yield Found("bankkonto", match.start("number"), match.end("number"), digits)
+    for match in _CLEARING.finditer(text):
+        if _NEAR_BANK.search(text[max(0, match.start() - 40) : match.start()]):
+            yield Found("bankkonto", match.start(), match.end(), _digits(match[0]))
+
+
+def _ips(text: str) -> Iterator[Found]:
+    for match in _IP.finditer(text):
+        try:
+            address = ipaddress.ip_address(match[0])
+        except ValueError:
+            continue
+        if match[0] not in ("::", "::1") and not _VERSION.search(text[: match.start()][-12:]):
+            yield Found("ip-adress", match.start(), match.end(), str(address))
 
 
 def _companies(text: str) -> Iterator[Found]:

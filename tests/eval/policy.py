@@ -5,6 +5,8 @@ classifier was fitted on the development half. `block_at_2fpr` is the share of a
 2 % of the look-alikes of the same half exceed; `blocked` and `false` are the shares above the threshold
 that ships.
 
+pii: tests/eval/pii.py.
+
 topic: CLINC's out-of-scope questions against its own, by likeness to 12 examples an intent
 (`allow_examples`), as a company would give them. Examples come from the validation part, questions from the
 test part; the centring was chosen among a dozen ways while looking at this very part, nothing else is
@@ -26,6 +28,7 @@ from graphs.policies.chain import Chain
 from graphs.policies.rules import Rule
 from graphs.policies.topic import likeness
 from graphs.retrieval.bank import BANK
+from tests.eval import pii
 from tests.eval.bench import RememberingE5
 from tests.eval.fit_attacks import Floats, passed_at, prompts
 from tests.eval.fit_confidence import auc
@@ -42,12 +45,14 @@ def measure() -> list[dict[str, Any]]:
     attacks = asyncio.run(_injection(embedder))
     topic = asyncio.run(_topic(embedder))
     p95 = asyncio.run(_latency())
+    personal = pii.measure()
     return [
         {
             "eval": "policy",
             "part": part,
             "injection_block_at_2fpr": attacks[part]["block_at_2fpr"],
             "injection": attacks[part],
+            "pii": personal[part],
             **({**topic, "p95_ms": p95} if part == "held out" else {}),
         }
         for part in ("held out", "development")
