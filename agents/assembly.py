@@ -13,6 +13,8 @@ from agents.conversation import Agent as RunsTurns
 from agents.host import Host
 from agents.stream import Json
 from foundation.clients.bus.valkey import ValkeyBus
+from foundation.clients.cache.port import Cache
+from foundation.clients.cache.valkey import ValkeyCache
 from foundation.clients.embedding.choice import embedder_for
 from foundation.clients.embedding.port import Embedder
 from foundation.clients.vectors.chroma import ChromaIndex
@@ -28,6 +30,7 @@ from graphs.answerers.model import ModelAnswerer
 from graphs.answerers.port import Answerer
 from graphs.answerers.prompt import load_prompt
 from graphs.approved import StoredApprovedAnswers
+from graphs.cache import AnswerCache
 from graphs.config import load_config
 from graphs.ports import Ports
 from graphs.replies import ReplyName, load_replies
@@ -53,6 +56,7 @@ class Assembled:
 
     host: Host
     bus: ValkeyBus
+    cache: ValkeyCache
     tenancy: Tenancy
     lease_engine: AsyncEngine
 
@@ -62,6 +66,7 @@ class Assembled:
             await self.host.drain(deadline_s)
         finally:
             await self.bus.close()
+            await self.cache.close()
             await self.tenancy.close()
             await self.lease_engine.dispose()
 
@@ -71,7 +76,8 @@ async def assemble(settings: Settings) -> Assembled:
     tenancy = Tenancy(connect(settings.require("database_url")))
     lease_engine = connect(settings.require("database_url"), pool_size=1)
     bus = ValkeyBus(settings.require("redis_url"))
-    ports = await _ports(settings, tenancy)
+    cache = ValkeyCache(settings.require("redis_url"))
+    ports = await _ports(settings, tenancy, cache)
 
     @functools.lru_cache(maxsize=256)
     def agent(stored: str) -> Agent:
@@ -101,18 +107,21 @@ async def assemble(settings: Settings) -> Assembled:
         idle_s=settings.idle_s,
     )
     await host.start()
-    return Assembled(host, bus, tenancy, lease_engine)
+    return Assembled(host, bus, cache, tenancy, lease_engine)
 
 
-async def _ports(settings: Settings, tenancy: Tenancy) -> Ports:
+async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache) -> Ports:
     embedder = embedder_for(settings)
     background = Background(embedder, settings.home / "cache")
     vectors = ChromaIndex(settings.require("chroma_url"))
     retriever = retriever_for(settings, tenancy, vectors, embedder, background)
     await retriever.warm("sv", "en")
+    extractive = settings.llm_provider == "extractive"
     return Ports(
         retriever=retriever,
         answerer=_answerer(settings, embedder, background),
+        # Quoting takes no longer than looking up what was quoted before.
+        cache=None if extractive else AnswerCache(cache, embedder, tenancy),
         confidence=confidence.load(_CONFIGS / "confidence.json").of,
         replies=load_replies(_CONFIGS / "replies.yaml"),
         embedder=embedder,

@@ -142,6 +142,7 @@ class Agent:
             "history": [said.model_dump(mode="json") for said in turn.history],
             "language": language,
             "audience": turn.audience,
+            "release": turn.release,
             "query": "",
             "passages": [],
             "confidence": None,

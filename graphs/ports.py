@@ -8,6 +8,7 @@ from foundation.clients.embedding.port import Embedder
 from foundation.turns import Language
 from graphs.answerers.port import Answerer
 from graphs.approved import ApprovedAnswers
+from graphs.cache import AnswerCache
 from graphs.passages import Passage, Retriever
 from graphs.policies.chain import Chain
 from graphs.replies import Replies
@@ -43,5 +44,7 @@ class Ports:
     """For the meanings of policies; without it only words count."""
     approved: ApprovedAnswers | None = None
     """The wordings that people fixed; without it there are none."""
+    cache: AnswerCache | None = None
+    """Answers a model gave before; None where none are kept, as for the extractive answerer."""
     policies: Chain = field(default_factory=Chain)
     """The rules of the release and the graph."""

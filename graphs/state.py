@@ -21,6 +21,7 @@ class TurnState(TypedDict, total=False):
     """Earlier utterances, oldest first: author and text."""
     language: str
     audience: str
+    release: int
     route: str
     """Where the last node wants to go; conditional edges read it."""
     query: str

@@ -1,5 +1,25 @@
 """The nodes graph configs can name, one per file; importing this registers them."""
 
-from graphs.nodes import approved, confidence, generate, policy, post_policy, retrieve, smalltalk, unknown
+from graphs.nodes import (
+    approved,
+    cached,
+    confidence,
+    generate,
+    policy,
+    post_policy,
+    retrieve,
+    smalltalk,
+    unknown,
+)
 
-__all__ = ["approved", "confidence", "generate", "policy", "post_policy", "retrieve", "smalltalk", "unknown"]
+__all__ = [
+    "approved",
+    "cached",
+    "confidence",
+    "generate",
+    "policy",
+    "post_policy",
+    "retrieve",
+    "smalltalk",
+    "unknown",
+]

@@ -5,7 +5,9 @@ from typing import cast
 from langgraph.runtime import Runtime
 from pydantic import Field
 
-from foundation.turns import Delta, Language, Value
+from foundation.turns import Citation, Delta, Language, Value
+from graphs.cache import Kept
+from graphs.nodes.cached import may_be_kept, shelf_of
 from graphs.ports import Ports
 from graphs.registry import node
 from graphs.state import TurnState
@@ -23,6 +25,7 @@ async def post_policy(state: TurnState, runtime: Runtime[Ports], options: PostPo
         return {"route": "empty"}
     language = cast("Language", state["language"])
     update: TurnState = {"outcome": "answered", "offer_person": False, "route": "answered"}
+    await _keep(state, runtime)
     always = options.disclaimer.get(language)
     wanted = runtime.context.policies.disclaimers(state["text"], state["answer"], language)
     texts = list(dict.fromkeys([*([always] if always else []), *wanted]))
@@ -31,3 +34,16 @@ async def post_policy(state: TurnState, runtime: Runtime[Ports], options: PostPo
         runtime.stream_writer(Delta(text=addition))
         update["answer"] = state["answer"] + addition
     return update
+
+
+async def _keep(state: TurnState, runtime: Runtime[Ports]) -> None:
+    """Keep what the answerer wrote for the next one who asks the same; disclaimers come anew each time."""
+    cache = runtime.context.cache
+    written = state["answerer"] == runtime.context.answerer.name and state["citations"]
+    if cache is None or not written or not may_be_kept(state):
+        return
+    citations = tuple(Citation.model_validate(citation) for citation in state["citations"])
+    kept = Kept(
+        question=state["query"], text=state["answer"], citations=citations, confidence=state["confidence"]
+    )
+    await cache.keep(shelf_of(state, runtime.context), kept)

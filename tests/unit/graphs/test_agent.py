@@ -54,6 +54,7 @@ async def test_the_trace_tells_how_it_came_about() -> None:
         "policy",
         "smalltalk",
         "approved",
+        "cached",
         "retrieve",
         "confidence",
         "generate",

@@ -40,9 +40,9 @@ def test_the_shipped_config_is_valid() -> None:
         ("threshold: 0.7", "threshold: 7", "threshold", "threshold", "less than or equal to 1"),
         ("enqueue #", "twice #", "double_texting", "double_texting", "'enqueue', 'merge'"),
         ("limit: 8", "limt: 8", "limt", "nodes.retrieve.options.limt", "correct its spelling"),
-        ("use: unknown", "use: unknwon", "unknwon", "nodes.unknown.use", "use one of approved, confidence"),
+        ("use: unknown", "use: unknwon", "unknwon", "nodes.unknown.use", "use one of approved, cached"),
         ("to: policy", "to: polcy", "polcy", "edges.0.to", "there is no node 'polcy'"),
-        ("nothing: unknown", "nothin: unknown", "nothin", "edges.4.when.nothin", "found, nothing"),
+        ("nothing: unknown", "nothin: unknown", "nothin", "edges.5.when.nothin", "found, nothing"),
         (", blocked: end", "", "from: policy", "edges.1.when", "add `blocked: <node>`"),
     ],
 )

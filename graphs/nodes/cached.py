@@ -1,0 +1,54 @@
+"""Gives an answer that a model wrote before, for the same question."""
+
+from uuid import UUID
+
+from langgraph.runtime import Runtime
+
+from foundation.ids import TenantId
+from foundation.turns import Cited, Delta
+from graphs.cache import Shelf
+from graphs.nodes.reply import language_of
+from graphs.nodes.retrieve import search_query
+from graphs.ports import Ports
+from graphs.registry import NoOptions, node
+from graphs.state import TurnState
+
+
+@node("cached", options=NoOptions, routes=("found", "none"))
+async def cached(state: TurnState, runtime: Runtime[Ports], _options: NoOptions) -> TurnState:
+    """Say it as it was released then. Without a cache, and for questions that are not kept, go on."""
+    cache = runtime.context.cache
+    if cache is None or not may_be_kept(state):
+        return {"route": "none"}
+    query = search_query(state["text"], [])
+    kept = await cache.find(shelf_of(state, runtime.context), query)
+    if kept is None:
+        return {"route": "none"}
+    for citation in kept.citations:
+        runtime.stream_writer(Cited(citation=citation))
+    runtime.stream_writer(Delta(text=kept.text))
+    return {
+        "query": query,
+        "answer": kept.text,
+        "citations": [citation.model_dump(mode="json") for citation in kept.citations],
+        "confidence": kept.confidence,
+        "answerer": f"cache of {runtime.context.answerer.name}",
+        "route": "found",
+    }
+
+
+def may_be_kept(state: TurnState) -> bool:
+    """Say whether everybody who asks this gets the same answer: nothing came before, nobody is in it."""
+    personal = any(decision["rule"] == "pii" for decision in state["policies"])
+    return not state["history"] and not personal
+
+
+def shelf_of(state: TurnState, ports: Ports) -> Shelf:
+    """Return where the turn's answer is kept."""
+    return Shelf(
+        TenantId(UUID(state["tenant_id"])),
+        state["release"],
+        language_of(state),
+        state["audience"],
+        ports.answerer.name,
+    )
