@@ -1,7 +1,7 @@
 """The chance that the passages answer the question: a logistic regression whose weights are data."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -55,7 +55,10 @@ class Confidence:
         """Return the confidence; 0 without passages. `passages` come best first, eight if there are."""
         if not passages:
             return Scored(0.0)
-        values = features(question, language, passages)
+        return self.from_features(features(question, language, passages))
+
+    def from_features(self, values: Mapping[str, float]) -> Scored:
+        """Return the confidence that these features give."""
         parts = {
             name: each.weight * (values[name] - each.mean) / each.scale
             for name, each in self._weights.features.items()

@@ -11,7 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.eval import demo, extraction, fit_confidence, policy, pools, quotes, retrieval
+from tests.eval import (
+    answerability,
+    cache,
+    demo,
+    extraction,
+    fit_confidence,
+    policy,
+    pools,
+    quotes,
+    retrieval,
+)
 
 Result = dict[str, Any]
 
@@ -24,7 +34,8 @@ def _demo() -> list[Result]:
 
 
 def _confidence() -> list[Result]:
-    return [{"eval": "confidence", "part": "held out", **asyncio.run(fit_confidence.held_out_figures())}]
+    own = {"eval": "confidence", "set": "own pools", "part": "held out"}
+    return [*answerability.measure(), {**own, **asyncio.run(fit_confidence.held_out_figures())}]
 
 
 def _quotes() -> list[Result]:
@@ -38,6 +49,7 @@ EVALS: dict[str, Callable[[], list[Result]]] = {
     "extraction": extraction.measure,
     "retrieval": retrieval.main,
     "policy": policy.measure,
+    "cache": cache.measure,
 }
 
 

@@ -10,19 +10,23 @@ is the best passage's cosine alone. `ece`: expected calibration error in ten bin
 `wrong_at_N`: the share of unanswerable questions among the N % with the highest confidence.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphs.confidence.features import NAMES, features
+from graphs.confidence.features import features
+from graphs.confidence.model import load
 from graphs.nodes.retrieve import search_query
 from tests.eval.bench import Bench, bench
 from tests.eval.fit_confidence import Floats, auc
 from tests.eval.pools import Case, Item, rows
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 QUESTIONS_OF_PARAGRAPH = 4
 """Of each Swedish paragraph, chosen by hash: all of them would take ten times as long."""
 
@@ -86,6 +90,19 @@ def _held_out(group: str) -> bool:
     return _digest(group)[0] % 2 == 1
 
 
+def measure() -> list[dict[str, Any]]:
+    """Return a line for each set and half: what the confidence that ships is worth there."""
+    confidence = load(CONFIGS / "confidence.json")
+    lines = []
+    for name, found in asyncio.run(judged()).items():
+        chance = np.array([confidence.from_features(each.values).value for each in found])
+        out = np.array([each.asked.held_out for each in found])
+        for part, here in (("held out", out), ("development", ~out)):
+            chosen = [each for each, is_here in zip(found, here, strict=True) if is_here]
+            lines.append({"eval": "confidence", "set": name, "part": part, **figures(chosen, chance[here])})
+    return lines
+
+
 async def judged() -> dict[str, list[Judged]]:
     """Return both sets' questions with their features."""
     paragraphs, swedes = swedish()
@@ -99,7 +116,7 @@ async def judged() -> dict[str, list[Judged]]:
         }
 
 
-async def _judge(shelf: Bench, asked: Sequence[Asked]) -> Any:
+async def _judge(shelf: Bench, asked: Sequence[Asked]) -> AsyncIterator[Judged]:
     for each in asked:
         passages = await shelf.found(each.case)
         if passages:
@@ -132,8 +149,3 @@ def calibration_error(chance: Floats, right: Any, bins: int = 10) -> float:
         len(part) / len(chance) * abs(chance[part].mean() - right[part].mean()) for part in parts if len(part)
     ]
     return float(sum(sizes))
-
-
-def values_of(found: Sequence[Judged]) -> Floats:
-    """Return the features, a row each."""
-    return np.array([[each.values[name] for name in NAMES] for each in found])
