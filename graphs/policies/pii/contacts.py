@@ -40,14 +40,18 @@ def emails(text: str, _language: Language) -> Iterator[Found]:
 
 def ips(text: str, _language: Language) -> Iterator[Found]:
     """Yield the IP addresses in a text, with their port or prefix length."""
+    # First those that may end in an address of the other kind.
+    for match in _IPV6.finditer(text):
+        address = match["address"]
+        colon = address.endswith(":") and not address.endswith("::")  # the sentence's
+        address = address.removesuffix(":") if colon else address
+        # Times and ratios have colons too, but no group of three.
+        if _LONG_GROUP.search(address) and _is_somewhere(address):
+            key = ipaddress.IPv6Address(address).compressed
+            yield Found("ip-adress", match.start(), match.end() - colon, key)
     for match in _IPV4.finditer(text):
         if _is_somewhere(match["address"]) and not _is_version(text, match.start()):
             yield Found("ip-adress", match.start(), match.end(), match["address"])
-    for match in _IPV6.finditer(text):
-        # Times and ratios have colons too, but no group of three.
-        if _LONG_GROUP.search(match["address"]) and _is_somewhere(match["address"]):
-            key = ipaddress.IPv6Address(match["address"]).compressed
-            yield Found("ip-adress", match.start(), match.end(), key)
 
 
 def _is_somewhere(text: str) -> bool:

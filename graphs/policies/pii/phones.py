@@ -67,9 +67,8 @@ def _national(text: str, language: Language) -> Iterator[Found]:
 def _looks_like_phone(text: str, match: phonenumbers.PhoneNumberMatch, region: str) -> bool:
     """Refuse what is as likely an order number: bare digits without prefix, grouping or a word before."""
     raw = match.raw_string.lstrip("([{/")
-    if _NO_PHONE.fullmatch(raw) or _IN_OTHER.search(text[: match.start]):
-        return False
-    if raw.isdigit() and _WORD_GOES_ON.match(text, match.end):
+    goes_on = raw.isdigit() and _WORD_GOES_ON.match(text, match.end)
+    if goes_on or _is_no_phone(raw) or _IN_OTHER.search(text[: match.start]):
         return False
     if raw.startswith("+"):
         return True
@@ -85,5 +84,9 @@ def _looks_like_phone(text: str, match: phonenumbers.PhoneNumberMatch, region: s
 def _labelled(text: str) -> Iterator[Found]:
     for match in (*_LABEL.finditer(text), *_BEHIND.finditer(text)):
         number = match["number"]
-        if not (_NO_PHONE.fullmatch(number) or _DATE.fullmatch(number)):
+        if not _is_no_phone(number):
             yield Found("telefon", *match.span("number"), digits_of(number))
+
+
+def _is_no_phone(number: str) -> bool:
+    return bool(_NO_PHONE.fullmatch(number) or _DATE.fullmatch(number))
