@@ -25,7 +25,7 @@ _BRANDS: Final = re.compile(
 )
 _CARD_WORD: Final = re.compile(
     r"\b(?<!gift )(?:(?:bank|kredit|debet|debit|betal|betalnings|konto|luotto|maksu|pankki|visa|master)?"
-    r"(?:kort\w*|cards?|kortti\w*)|visa|mastercard|maestro|amex)\b[^\d\n.!?]{0,30}\Z",
+    r"(?:kort\w*|cards?|kortti\w*)|visa|mastercard|maestro|amex|cc)\b[^\d\n]{0,30}\Z",
     re.IGNORECASE,
 )
 _IBAN: Final = re.compile(
@@ -64,9 +64,9 @@ def _card_at(text: str, groups: list[tuple[int, int]]) -> int:
 
 def _is_card(text: str, start: int, digits: str) -> bool:
     """Say whether digits are a brand's, or called a card: every tenth parcel passes the check digit."""
-    if _CARD_WORD.search(text, max(0, start - 50), start):
-        return True
-    return bool(_BRANDS.fullmatch(digits)) and not after_reference(text, start)
+    if after_reference(text, start):
+        return False
+    return bool(_BRANDS.fullmatch(digits) or _CARD_WORD.search(text, max(0, start - 50), start))
 
 
 def ibans(text: str, _language: Language) -> Iterator[Found]:

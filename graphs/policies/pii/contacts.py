@@ -8,7 +8,7 @@ from typing import Final
 from foundation.turns import Language
 from graphs.policies.pii.kinds import Found
 
-_EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+%'-]+@(?:[\w-]+\.)+[^\W\d_]{2,}\b")
+_EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+%'-]+@(?:[\w-]+\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})\b")
 _IPV4: Final = re.compile(
     r"(?<![\w.])(?<!\d-)(?P<address>\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5}|/\d{1,2})?(?!\w|\.\d|-[^\W_])"
 )

@@ -18,7 +18,8 @@ _LABEL: Final = re.compile(
     r"(?:\b(?:tel|tlf|tfn|fax|(?:telefon|mobil|puhelin|phone|mobile|cell|desk)[\s-]?(?:nr|no|nummer|number|numero)?)\b"
     r"\.?(?:\s?[:=]|\s(?:är|is|er|on))\s?"
     r"|\b(?:tel|tlf|tfn)\.?\s"
-    r"|\b(?:ring\w*|call\w*|nås?|reach|text|sms:?a|answering|answer)\s(?:(?:me|us|mig|oss|meg)\s)?(?:on|at|på)\s)"
+    r"|\b(?:ring\w*|call\w*|nås?|reach|text|sms:?a|answering|answer)\s(?:(?:me|us|mig|oss|meg)\s)?(?:on|at|på)\s"
+    r"|\b(?:call|dial|ring)\s)"
     rf"(?P<number>{_NUMBER})(?![\w%€])(?!\s?(?:kr|sek|eur|nok|dkk|€|%|:-))",
     re.IGNORECASE,
 )

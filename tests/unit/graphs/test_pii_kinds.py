@@ -69,6 +69,7 @@ def test_nobody_is_born_tomorrow() -> None:
         ("amex 3782 822463 10005", "3782 822463 10005"),
         ("36227206271667", "36227206271667"),
         ("mitt kort är 213176828496175", "213176828496175"),
+        ("Vilket kort? 503812345679", "503812345679"),
     ],
 )
 def test_cards(text: str, number: str) -> None:
@@ -86,6 +87,7 @@ def test_cards(text: str, number: str) -> None:
         "41 11 11 11 11 11 11 11",
         "kort 4444444444444444444",
         "Presentkort 213176828496175",
+        "betalt med kort. Order 4111111111111111",
     ],
 )
 def test_no_cards(text: str) -> None:
@@ -242,6 +244,7 @@ def test_an_ip_address_has_one_key_however_it_is_written() -> None:
         ("Tfn: 78 651 450", "78 651 450"),
         ("ring mig på 450 0840", "450 0840"),
         ("They call me at (32) 484-557", "(32) 484-557"),
+        ("You can call 72 128 827", "72 128 827"),
         ("259.735.7502x459 fax", "259.735.7502x459"),
     ],
 )
@@ -263,6 +266,10 @@ def test_what_is_called_a_phone_number_is_one(text: str, number: str) -> None:
 @pytest.mark.parametrize("language", ["sv", "en"])
 def test_no_phone_numbers(text: str, language: Language) -> None:
     assert found(text, language) == []
+
+
+def test_an_address_may_end_in_another_script() -> None:
+    assert found("a@xn--d1acufc.xn--p1ai") == [("e-post", "a@xn--d1acufc.xn--p1ai")]
 
 
 @pytest.mark.parametrize("language", ["sv", "en", "nb", "da", "fi"])
