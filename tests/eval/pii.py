@@ -1,106 +1,92 @@
-"""How surely personal data is found, by kind, half by half.
+"""How much of the personal data in ../shared/data/pii is found, and how much of what is found is any.
 
-Personal numbers: Skatteverket's test numbers in three spellings, in sentences; the same with a wrong check
-digit must not be found. Cards, IBANs, e-mail and IP addresses, phones: synthetic annotated texts
-(presidio-research). A card or IBAN whose check digits are wrong is none: it counts neither as one to find
-nor, if annotated, as a false alarm.
+Run: .venv/bin/python -m tests.eval.pii
 
-`recall`: the annotated values that lie within what was found as this kind. `precision`: what was found as
-this kind and touches an annotation of it, or, for personal numbers, is none of the wrong ones. Development
-half: looked at while the finders were written; held out: not.
+- Recall: of the marked data, those of which every letter and digit is taken by findings of their kind. Half a
+  number found is a number leaked.
+- Precision: of the findings, those that have more than half of their letters and digits in what is marked as
+  their kind. One that is right by its digits, but of another kind, is wrong.
+- texts: the texts in which something of the kind is marked. Precision counts the findings in all texts that
+  are judged for the kind, most of which hold none.
+
+Texts: every official test number as 12 digits, as 10 with a hyphen and in sentences (with century and
+hyphen; 10 bare digits), and once with a wrong check digit, which must not be found; the edge cases in all
+their spellings; the synthetic texts; the vectors of another recogniser, judged for its own kind only.
+A marked card that fails Luhn, or a marked IBAN with a wrong check digit or structure, is none by
+definition: it is not marked, so it lowers no recall, and a finding there is wrong.
+
+A hash of the number, the case or the text decides its half. The code was improved on the development half
+alone; but the vectors and the edge cases are short files that were read whole, so on them `held_out` is not
+unseen (`sources` measures without them). There is no such material for bank accounts.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator
-from hashlib import sha256
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from stdnum import iban, luhn
-
-from foundation.turns import Language
 from graphs.policies import pii
-from tests.eval.pools import rows
+from graphs.policies.pii import Kind
+from tests.eval.pii_texts import SOURCES, Labelled, Part, Source, Span, texts
 
-_TYPES = {
-    "CREDIT_CARD": "kort",
-    "IBAN_CODE": "iban",
-    "EMAIL_ADDRESS": "e-post",
-    "IP_ADDRESS": "ip-adress",
-    "PHONE_NUMBER": "telefon",
-}
-_SENTENCES = ("Mitt personnummer är {}.", "{}", "Order till {}, skickas i morgon", "My id is {} thanks")
-Counts = dict[str, list[int]]
-"""By kind: right, found, there, texts."""
+Figures = dict[str, dict[str, float]]
 
 
-def measure() -> dict[str, dict[str, dict[str, float]]]:
-    """Return precision and recall by half and kind."""
-    counts: dict[str, Counts] = {
-        part: defaultdict(lambda: [0, 0, 0, 0]) for part in ("held out", "development")
-    }
-    for part, kind, text, wanted, language in _cases():
-        tally = counts[part]
-        found = pii.find(text, language)
-        for name in {kind} if kind else set(_TYPES.values()):
-            spans = [(each.start, each.end) for each in found if each.kind == name]
-            there = [(start, end) for each, start, end, valid in wanted if each == name and valid]
-            any_of = [(start, end) for each, start, end, _ in wanted if each == name]
-            tally[name][0] += sum(any(a < end and start < b for a, b in any_of) for start, end in spans)
-            tally[name][1] += len(spans)
-            tally[name][2] += len(there)
-            tally[name][3] += sum(any(a <= start and end <= b for a, b in spans) for start, end in there)
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was missed and what was wrongly found in a text."""
+
+    labelled: Labelled
+    missed: tuple[Span, ...]
+    wrong: tuple[Span, ...]
+    found: tuple[Span, ...]
+
+
+def measure(part: Part = "held_out", sources: Iterable[Source] = SOURCES) -> Figures:
+    """Return precision, recall and texts of every kind that is marked in a half of the material."""
+    marked, missed, found, wrong, holding = (Counter[Kind]() for _ in range(5))
+    for outcome in outcomes(part, sources):
+        marked.update(span.kind for span in outcome.labelled.spans)
+        missed.update(span.kind for span in outcome.missed)
+        found.update(span.kind for span in outcome.found)
+        wrong.update(span.kind for span in outcome.wrong)
+        holding.update({span.kind for span in outcome.labelled.spans})
     return {
-        part: {
-            kind: {
-                "precision": round(right / found, 4) if found else 1.0,
-                "recall": round(hit / there, 4) if there else 1.0,
-                "there": there,
-            }
-            for kind, (right, found, there, hit) in sorted(tally.items())
+        kind: {
+            "precision": round(1 - wrong[kind] / found[kind], 4) if found[kind] else 1.0,
+            "recall": round(1 - missed[kind] / marked[kind], 4),
+            "texts": holding[kind],
         }
-        for part, tally in counts.items()
+        for kind in pii.KINDS
+        if marked[kind]
     }
 
 
-Wanted = list[tuple[str, int, int, bool]]
-"""Kind, start, end, whether its check digits are right."""
+def both() -> dict[str, Figures]:
+    """Return the figures of the two halves."""
+    return {"development": measure("development"), "held_out": measure("held_out")}
 
 
-def _cases() -> Iterator[tuple[str, str, str, Wanted, Language]]:
-    for row in rows("pii/personnummer_all_test_pins.jsonl"):
-        yield from _personal(row["id"])
-    for row in rows("pii/presidio_synth.jsonl"):
-        wanted = [
-            (kind, span["start"], span["end"], _valid(kind, span["value"]))
-            for span in row["spans"]
-            if (kind := _TYPES.get(span["type"]))
-        ]
-        yield _part(row["id"]), "", row["text"], wanted, "en"
+def outcomes(part: Part, sources: Iterable[Source] = SOURCES) -> Iterator[Outcome]:
+    """Yield what becomes of every text: the development half's are for reading."""
+    for labelled in texts(part, sources):
+        found = tuple(
+            Span(each.kind, each.start, each.end)
+            for each in pii.find(labelled.text, labelled.language)
+            if each.kind in labelled.judged
+        )
+        missed = tuple(span for span in labelled.spans if _covered(labelled.text, span, found) < 1)
+        wrong = tuple(span for span in found if _covered(labelled.text, span, labelled.spans) <= 0.5)
+        yield Outcome(labelled, missed, wrong, found)
 
 
-def _personal(number: str) -> Iterator[tuple[str, str, str, Wanted, Language]]:
-    digest = sha256(number.encode()).digest()
-    part, sentence = _part(number), _SENTENCES[digest[1] % len(_SENTENCES)]
-    # A hyphen becomes a plus in the year one turns 100.
-    dash = "+" if int(number[:4]) <= 1926 else "-"
-    spelt = (number, f"{number[2:8]}{dash}{number[8:]}", f"{number[:8]}-{number[8:]}")[digest[2] % 3]
-    start = sentence.index("{")
-    yield (
-        part,
-        "personnummer",
-        sentence.format(spelt),
-        [("personnummer", start, start + len(spelt), True)],
-        "sv",
-    )
-    wrong = spelt[:-1] + str((int(spelt[-1]) + 1 + digest[3] % 8) % 10)
-    if wrong != spelt:
-        yield part, "personnummer", sentence.format(wrong), [], "sv"
+def _covered(text: str, span: Span, others: Iterable[Span]) -> float:
+    """Return the share of a span's letters and digits that others of its kind take."""
+    own = {at for at in range(span.start, span.end) if text[at].isalnum()}
+    taken = {at for other in others if other.kind == span.kind for at in range(other.start, other.end)}
+    return len(own & taken) / len(own)
 
 
-def _part(key: str) -> str:
-    return "held out" if sha256(key.encode()).digest()[0] % 2 else "development"
-
-
-def _valid(kind: str, value: str) -> bool:
-    if kind == "kort":
-        return luhn.is_valid("".join(character for character in value if character.isdigit()))
-    return iban.is_valid(value) if kind == "iban" else True
+if __name__ == "__main__":
+    json.dump(both(), sys.stdout, ensure_ascii=False, indent=1)

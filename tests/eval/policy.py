@@ -45,7 +45,7 @@ def measure() -> list[dict[str, Any]]:
     attacks = asyncio.run(_injection(embedder))
     topic = asyncio.run(_topic(embedder))
     p95 = asyncio.run(_latency())
-    personal = pii.measure()
+    personal = {"held out": pii.measure(), "development": pii.measure("development")}
     return [
         {
             "eval": "policy",
