@@ -48,6 +48,8 @@ class OpenAIServer:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.times: list[float] = []
+        self.hosts: list[str] = []
+        self.keys: list[str] = []
         self.disconnects = 0
         self.dimensions = 8
         self._script: list[Behaviour] = [Behaviour()]
@@ -59,6 +61,8 @@ class OpenAIServer:
 
     async def chat(self, request: Request) -> Response:
         self.times.append(time.monotonic())
+        self.hosts.append(request.headers["host"])
+        self.keys.append(request.headers.get("authorization", "").removeprefix("Bearer "))
         self.requests.append(await request.json())
         behaviour = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         asked = self.requests[-1].get("stream_options")
