@@ -20,6 +20,7 @@ from foundation.database.models.knowledge import (
     SourceVersion,
     VectorCollection,
 )
+from foundation.database.models.language_models import ModelSettingsRow, ModelUsageRow
 from foundation.database.models.procedures import Action, Checkpoint
 from foundation.database.models.tenants import ApiKey, AuditRow, Release, Tenant
 
@@ -37,6 +38,8 @@ __all__ = [
     "Erasure",
     "Host",
     "Message",
+    "ModelSettingsRow",
+    "ModelUsageRow",
     "PassageRow",
     "Reindex",
     "Release",
