@@ -146,6 +146,7 @@ class Agent:
             "offer_person": False,
             "failure": "",
             "answerer": "",
+            "model": None,
             "policies": [],
             "timings": {},
         }
@@ -189,6 +190,7 @@ class Agent:
             "confidence_parts": state["confidence_parts"],
             "threshold": self._config.threshold,
             "answerer": state["answerer"],
+            "model": state["model"],
             "withheld": state["withheld"],
             "timings_ms": state["timings"],
         }

@@ -36,6 +36,8 @@ class TurnState(TypedDict, total=False):
     failure: str
     """An error code; set when the turn ends in a failure."""
     answerer: str
+    model: Json | None
+    """What models had to do with the answer; see `graphs.answerers.account`."""
     policies: Annotated[list[Json], add]
     """Every decision other than allow, in order."""
     timings: Annotated[dict[str, float], _merged]
