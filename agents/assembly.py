@@ -9,8 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.conversation import Agent as RunsTurns
 from agents.host import Host
+from agents.model_routes import ModelRoutes
+from agents.model_settings import ModelSettingsStore
+from agents.model_usage import UsageBook
 from agents.stream import Json
 from foundation.clients.bus.valkey import ValkeyBus
+from foundation.clients.chat.endpoint import EXTRACTIVE, Endpoint
+from foundation.clients.chat.port import ChatModel
+from foundation.clients.chat.prices import load_prices
 from foundation.clients.embedding.choice import embedder_for
 from foundation.clients.embedding.port import Embedder
 from foundation.clients.vectors.chroma import ChromaIndex
@@ -22,9 +28,9 @@ from foundation.turns import Language
 from graphs import confidence
 from graphs.agent import Agent
 from graphs.answerers.extractive import ExtractiveAnswerer
-from graphs.answerers.model import ModelAnswerer
 from graphs.answerers.port import Answerer
 from graphs.answerers.prompt import load_prompt
+from graphs.answerers.routed import RoutedAnswerer, Routes
 from graphs.config import load_config
 from graphs.ports import Ports
 from graphs.replies import ReplyName, load_replies
@@ -52,11 +58,14 @@ class Assembled:
     bus: ValkeyBus
     tenancy: Tenancy
     lease_engine: AsyncEngine
+    models: ModelRoutes | None = None
 
     async def close(self, deadline_s: float) -> None:
         """Finish or give up the running turns, then let go of everything."""
         try:
             await self.host.drain(deadline_s)
+            if self.models is not None:
+                await self.models.close()
         finally:
             await self.bus.close()
             await self.tenancy.close()
@@ -68,7 +77,8 @@ async def assemble(settings: Settings) -> Assembled:
     tenancy = Tenancy(connect(settings.require("database_url")))
     lease_engine = connect(settings.require("database_url"), pool_size=1)
     bus = ValkeyBus(settings.require("redis_url"))
-    ports = await _ports(settings, tenancy)
+    models = _models(settings, tenancy)
+    ports = await _ports(settings, tenancy, models)
 
     @functools.lru_cache(maxsize=256)
     def agent(graph: str) -> Agent:
@@ -93,10 +103,10 @@ async def assemble(settings: Settings) -> Assembled:
         idle_s=settings.idle_s,
     )
     await host.start()
-    return Assembled(host, bus, tenancy, lease_engine)
+    return Assembled(host, bus, tenancy, lease_engine, models)
 
 
-async def _ports(settings: Settings, tenancy: Tenancy) -> Ports:
+async def _ports(settings: Settings, tenancy: Tenancy, models: Routes) -> Ports:
     embedder = embedder_for(settings)
     background = Background(embedder, settings.home / "cache")
     vectors = ChromaIndex(settings.require("chroma_url"))
@@ -104,17 +114,33 @@ async def _ports(settings: Settings, tenancy: Tenancy) -> Ports:
     await retriever.warm("sv", "en")
     return Ports(
         retriever=retriever,
-        answerer=_answerer(settings, embedder, background),
+        answerer=_answerer(models, embedder, background),
         confidence=confidence.load(_CONFIGS / "confidence.json").of,
         replies=load_replies(_CONFIGS / "replies.yaml"),
         embedder=embedder,
     )
 
 
-def _answerer(settings: Settings, embedder: Embedder, background: Background) -> Answerer:
-    if settings.llm_provider == "extractive":
-        return ExtractiveAnswerer(embedder, background)
-    # The package of OpenAI takes a tenth of a host's start: only who answers with a model waits for it.
-    from foundation.clients.chat.choice import chat_for  # noqa: PLC0415
+def _answerer(models: Routes, embedder: Embedder, background: Background) -> Answerer:
+    quotes = ExtractiveAnswerer(embedder, background)
+    return RoutedAnswerer(models, quotes, load_prompt(_CONFIGS / "prompts" / "answer.yaml"))
 
-    return ModelAnswerer(chat_for(settings), load_prompt(_CONFIGS / "prompts" / "answer.yaml"))
+
+def _models(settings: Settings, tenancy: Tenancy) -> ModelRoutes:
+    quotes = settings.llm_provider == EXTRACTIVE
+    return ModelRoutes(
+        ModelSettingsStore(tenancy, Sealer.of(settings.require("encryption_key"))),
+        UsageBook(tenancy),
+        load_prices(_CONFIGS / "models.yaml"),
+        default=None if quotes else _chat(settings),
+        then_quotes=quotes or EXTRACTIVE in settings.llm_fallbacks,
+        chat_at=functools.partial(_chat, settings),
+    )
+
+
+def _chat(settings: Settings, endpoint: Endpoint | None = None) -> ChatModel:
+    """Return the operator's model, or a tenant's."""
+    # The package of OpenAI takes a tenth of a host's start: only who answers with a model waits for it.
+    from foundation.clients.chat.choice import chat_for, chat_of_tenant  # noqa: PLC0415
+
+    return chat_for(settings) if endpoint is None else chat_of_tenant(endpoint, settings)
