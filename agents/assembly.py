@@ -11,10 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agents.behaviour import Behaviour
 from agents.conversation import Agent as RunsTurns
 from agents.host import Host
+from agents.model_routes import ModelRoutes
+from agents.model_settings import ModelSettingsStore
+from agents.model_usage import UsageBook
 from agents.stream import Json
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.cache.port import Cache
 from foundation.clients.cache.valkey import ValkeyCache
+from foundation.clients.chat.endpoint import EXTRACTIVE, Endpoint
+from foundation.clients.chat.port import ChatModel
+from foundation.clients.chat.prices import load_prices
 from foundation.clients.embedding.choice import embedder_for
 from foundation.clients.embedding.port import Embedder
 from foundation.clients.vectors.chroma import ChromaIndex
@@ -26,9 +32,9 @@ from foundation.turns import Language
 from graphs import confidence
 from graphs.agent import Agent
 from graphs.answerers.extractive import ExtractiveAnswerer
-from graphs.answerers.model import ModelAnswerer
 from graphs.answerers.port import Answerer
 from graphs.answerers.prompt import load_prompt
+from graphs.answerers.routed import RoutedAnswerer, Routes
 from graphs.approved import StoredApprovedAnswers
 from graphs.cache import AnswerCache
 from graphs.config import load_config
@@ -56,17 +62,21 @@ class Assembled:
 
     host: Host
     bus: ValkeyBus
-    cache: ValkeyCache
     tenancy: Tenancy
     lease_engine: AsyncEngine
+    models: ModelRoutes | None = None
+    cache: ValkeyCache | None = None
 
     async def close(self, deadline_s: float) -> None:
         """Finish or give up the running turns, then let go of everything."""
         try:
             await self.host.drain(deadline_s)
+            if self.models is not None:
+                await self.models.close()
         finally:
             await self.bus.close()
-            await self.cache.close()
+            if self.cache is not None:
+                await self.cache.close()
             await self.tenancy.close()
             await self.lease_engine.dispose()
 
@@ -77,7 +87,8 @@ async def assemble(settings: Settings) -> Assembled:
     lease_engine = connect(settings.require("database_url"), pool_size=1)
     bus = ValkeyBus(settings.require("redis_url"))
     cache = ValkeyCache(settings.require("redis_url"))
-    ports = await _ports(settings, tenancy, cache)
+    models = _models(settings, tenancy)
+    ports = await _ports(settings, tenancy, cache, models)
 
     @functools.lru_cache(maxsize=256)
     def agent(stored: str) -> Agent:
@@ -107,10 +118,10 @@ async def assemble(settings: Settings) -> Assembled:
         idle_s=settings.idle_s,
     )
     await host.start()
-    return Assembled(host, bus, cache, tenancy, lease_engine)
+    return Assembled(host, bus, tenancy, lease_engine, models, cache)
 
 
-async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache) -> Ports:
+async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache, models: Routes) -> Ports:
     embedder = embedder_for(settings)
     background = Background(embedder, settings.home / "cache")
     vectors = ChromaIndex(settings.require("chroma_url"))
@@ -119,7 +130,7 @@ async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache) -> Ports:
     extractive = settings.llm_provider == "extractive"
     return Ports(
         retriever=retriever,
-        answerer=_answerer(settings, embedder, background),
+        answerer=_answerer(models, embedder, background),
         # Quoting takes no longer than looking up what was quoted before.
         cache=None if extractive else AnswerCache(cache, embedder, tenancy),
         confidence=confidence.load(_CONFIGS / "confidence.json").of,
@@ -129,10 +140,26 @@ async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache) -> Ports:
     )
 
 
-def _answerer(settings: Settings, embedder: Embedder, background: Background) -> Answerer:
-    if settings.llm_provider == "extractive":
-        return ExtractiveAnswerer(embedder, background)
-    # The package of OpenAI takes a tenth of a host's start: only who answers with a model waits for it.
-    from foundation.clients.chat.choice import chat_for  # noqa: PLC0415
+def _answerer(models: Routes, embedder: Embedder, background: Background) -> Answerer:
+    quotes = ExtractiveAnswerer(embedder, background)
+    return RoutedAnswerer(models, quotes, load_prompt(_CONFIGS / "prompts" / "answer.yaml"))
 
-    return ModelAnswerer(chat_for(settings), load_prompt(_CONFIGS / "prompts" / "answer.yaml"))
+
+def _models(settings: Settings, tenancy: Tenancy) -> ModelRoutes:
+    quotes = settings.llm_provider == EXTRACTIVE
+    return ModelRoutes(
+        ModelSettingsStore(tenancy, Sealer.of(settings.require("encryption_key"))),
+        UsageBook(tenancy),
+        load_prices(_CONFIGS / "models.yaml"),
+        default=None if quotes else _chat(settings),
+        then_quotes=quotes or EXTRACTIVE in settings.llm_fallbacks,
+        chat_at=functools.partial(_chat, settings),
+    )
+
+
+def _chat(settings: Settings, endpoint: Endpoint | None = None) -> ChatModel:
+    """Return the operator's model, or a tenant's."""
+    # The package of OpenAI takes a tenth of a host's start: only who answers with a model waits for it.
+    from foundation.clients.chat.choice import chat_for, chat_of_tenant  # noqa: PLC0415
+
+    return chat_for(settings) if endpoint is None else chat_of_tenant(endpoint, settings)

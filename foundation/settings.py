@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -46,9 +47,14 @@ def _no_slash(url: str) -> str:
     return url.rstrip("/")
 
 
+def _listed(given: object) -> object:
+    return [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+
+
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1, le=1000)]
+Fallback = Annotated[str, Field(pattern=r"^(extractive|(openai|azure|compatible):\S+)$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+"), AfterValidator(_no_slash)]
 
 
@@ -182,6 +188,18 @@ class Settings(BaseModel):
     azure_openai_api_version: str = Field("2024-10-21", description="API version of Azure OpenAI.")
     azure_openai_deployment: str | None = Field(None, description="Azure deployment that writes answers.")
     azure_openai_embedding_deployment: str | None = Field(None, description="Azure deployment that embeds.")
+    compatible_base_url: HttpUrl | None = Field(
+        None, description="Another OpenAI-compatible server, for LLM_FALLBACKS."
+    )
+    compatible_api_key: SecretStr | None = Field(None, description="Key of that server, if it wants one.")
+    llm_fallbacks: Annotated[tuple[Fallback, ...], BeforeValidator(_listed)] = Field(
+        (),
+        description="Who answers when a model fails, in order: `openai:`, `azure:` or `compatible:` and a"
+        " model's name, or `extractive`; parted by commas.",
+    )
+    llm_breaker_failures: Count = Field(5, description="Failures of a model after which it gets a rest.")
+    llm_breaker_window_s: Seconds = Field(30.0, description="Seconds within which they happen.")
+    llm_breaker_pause_s: Seconds = Field(20.0, description="Seconds of rest before it is tried again.")
 
     # Channels
     twilio_account_sid: str | None = Field(None, description="Twilio account, for WhatsApp and SMS.")
@@ -276,6 +294,7 @@ def _gaps(settings: Settings) -> Iterator[str]:
             yield f"{name} is openai but {env_name(key)} is not set: set it, or clear {name}."
     if azure and settings.llm_provider == "openai" and not settings.azure_openai_deployment:
         yield "AZURE_OPENAI_DEPLOYMENT is not set: name the deployment that writes answers."
+    yield from _fallback_gaps(settings)
     embedded = [f for f in ("database_url", "redis_url", "chroma_url") if getattr(settings, f) is None]
     if settings.ray_address is not None and embedded:
         name = env_name(embedded[0])
@@ -292,6 +311,21 @@ def _gaps(settings: Settings) -> Iterator[str]:
         )
     if settings.mode == "production":
         yield from _production_gaps(settings)
+
+
+def _fallback_gaps(settings: Settings) -> Iterator[str]:
+    if "extractive" in settings.llm_fallbacks[:-1]:
+        yield "LLM_FALLBACKS has names after extractive, which always answers: put it last."
+    outside = settings.openai_base_url == "https://api.openai.com/v1"
+    needs = {
+        "openai": ("openai_api_key",) if outside else (),
+        "azure": ("azure_openai_endpoint", "azure_openai_api_key"),
+        "compatible": ("compatible_base_url",),
+    }
+    for name in settings.llm_fallbacks:
+        for field in needs.get(name.partition(":")[0], ()):
+            if getattr(settings, field) is None:
+                yield f"LLM_FALLBACKS names {name} but {env_name(field)} is not set: set it, or drop it."
 
 
 def _production_gaps(settings: Settings) -> Iterator[str]:
@@ -321,8 +355,10 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _plain(kind: str, text: str) -> str:
-    if kind == "string_pattern_mismatch":
+    if kind == "string_pattern_mismatch" and "http" in text:
         return "must begin with http:// or https://"
+    if kind == "string_pattern_mismatch":
+        return "must name models as openai:gpt-4o-mini, azure:deployment, compatible:name, or extractive"
     return re.sub(r"^(Input|Value|String)( should)? (be )?", "must be ", text)
 
 
@@ -348,7 +384,7 @@ def example() -> str:
 def _shown_default(name: str, field: FieldInfo) -> str:
     if name == "home":
         return ".replik"
-    return "" if field.default is None else str(field.default)
+    return "" if field.default in {None, ()} else str(field.default)
 
 
 if __name__ == "__main__":

@@ -155,6 +155,7 @@ class Agent:
             "failure": "",
             "answerer": "",
             "approved": "",
+            "model": None,
             "policies": [],
             "timings": {},
         }
@@ -199,6 +200,7 @@ class Agent:
             "threshold": self._config.threshold,
             "answerer": state["answerer"],
             "approved": state["approved"],
+            "model": state["model"],
             "withheld": state["withheld"],
             "timings_ms": state["timings"],
         }

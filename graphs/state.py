@@ -40,6 +40,8 @@ class TurnState(TypedDict, total=False):
     answerer: str
     approved: str
     """The id of the approved answer that was given."""
+    model: Json | None
+    """What models had to do with the answer; see `graphs.answerers.account`."""
     policies: Annotated[list[Json], add]
     """Every decision other than allow, in order."""
     timings: Annotated[dict[str, float], _merged]

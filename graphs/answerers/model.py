@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Final
 
 from foundation.clients.chat.port import ChatModel
+from foundation.clients.chat.usage import Meter
 from graphs.answerers.port import Question
 from graphs.answerers.prompt import PromptTemplate
 
@@ -24,15 +25,18 @@ class ModelAnswerer:
     def name(self) -> str:
         return self._model.model
 
-    async def answer(self, question: Question) -> AsyncGenerator[str, None]:
+    async def answer(self, question: Question, meter: Meter | None = None) -> AsyncGenerator[str, None]:
         """Yield the model's text as it comes; nothing when the model says it cannot answer.
+
+        `meter` gets what was used, however it ends.
 
         Raises:
             ModelFailed: the model did not answer, or broke off.
         """
         head: str | None = ""
         prompts = self._prompt.prompts(question)
-        async with aclosing(self._model.stream(prompts, max_tokens=self._max_tokens)) as pieces:
+        stream = self._model.stream(prompts, max_tokens=self._max_tokens, meter=meter)
+        async with aclosing(stream) as pieces:
             async for piece in pieces:
                 if head is None:
                     yield piece

@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from foundation.ids import TenantId
 from foundation.turns import Language, Utterance, Value
+from graphs.answerers.account import Account
 from graphs.passages import Passage
 
 
@@ -14,6 +16,8 @@ class Question(Value):
     language: Language
     passages: tuple[Passage, ...]
     history: tuple[Utterance, ...] = ()
+    tenant_id: TenantId | None = None
+    """Whose model answers and who pays for it; None is nobody in particular."""
 
 
 class Answerer(Protocol):
@@ -22,8 +26,10 @@ class Answerer(Protocol):
         """The model's name, or `extractive`."""
         ...
 
-    def answer(self, question: Question) -> AsyncGenerator[str, None]:
+    def answer(self, question: Question) -> AsyncGenerator[str | Account, None]:
         """Yield pieces of the answer's text, any size, with `[n]` after what passage n supports.
+
+        An answerer that asks models ends with an `Account` of it.
 
         Raises:
             ModelFailed: the model did not answer, or broke off.

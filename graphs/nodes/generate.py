@@ -5,11 +5,14 @@ Where a policy may take a whole answer away, nothing of it is shown before its e
 
 from contextlib import aclosing
 from typing import cast
+from uuid import UUID
 
 from langgraph.runtime import Runtime
 
 from foundation.errors import ModelFailed
+from foundation.ids import TenantId
 from foundation.turns import Cited, Delta, Language, Status, Utterance
+from graphs.answerers.account import Account
 from graphs.answerers.port import Question
 from graphs.gate import Gate
 from graphs.handover import PolicyHandover
@@ -28,16 +31,21 @@ async def generate(state: TurnState, runtime: Runtime[Ports], _options: NoOption
         language=cast("Language", state["language"]),
         passages=tuple(Passage.model_validate(passage) for passage in state["passages"]),
         history=tuple(Utterance.model_validate(said) for said in state["history"]),
+        tenant_id=TenantId(UUID(state["tenant_id"])),
     )
     policies = runtime.context.policies
     gate = Gate(question.passages, customer=question.text, language=question.language, policies=policies)
     held: list[Delta | Cited] = []
     show = held.append if policies.buffers else runtime.stream_writer
     failure = ""
+    account: Account | None = None
     try:
         # Closing the generator ends the provider's request also when this node is cancelled.
         async with aclosing(runtime.context.answerer.answer(question)) as pieces:
             async for piece in pieces:
+                if isinstance(piece, Account):
+                    account = piece
+                    continue
                 for event in gate.feed(piece):
                     show(event)
                 if gate.ended is not None:
@@ -58,7 +66,8 @@ async def generate(state: TurnState, runtime: Runtime[Ports], _options: NoOption
         "citations": [citation.model_dump(mode="json") for citation in gate.citations],
         "withheld": gate.withheld,
         "policies": decisions,
-        "answerer": runtime.context.answerer.name,
+        "answerer": account.answerer if account else runtime.context.answerer.name,
+        "model": account.model_dump(mode="json") if account else None,
         "failure": failure,
         "route": "failed" if failure else "written",
     }

@@ -39,11 +39,14 @@ async def post_policy(state: TurnState, runtime: Runtime[Ports], options: PostPo
 async def _keep(state: TurnState, runtime: Runtime[Ports]) -> None:
     """Keep what the answerer wrote for the next one who asks the same; disclaimers come anew each time."""
     cache = runtime.context.cache
-    written = state["answerer"] == runtime.context.answerer.name and state["citations"]
-    if cache is None or not written or not may_be_kept(state):
+    if cache is None or not (_by_a_model(state) and state["citations"] and may_be_kept(state)):
         return
     citations = tuple(Citation.model_validate(citation) for citation in state["citations"])
     kept = Kept(
         question=state["query"], text=state["answer"], citations=citations, confidence=state["confidence"]
     )
     await cache.keep(shelf_of(state, runtime.context), kept)
+
+
+def _by_a_model(state: TurnState) -> bool:
+    return bool(state["model"]) and state["answerer"] != "extractive"

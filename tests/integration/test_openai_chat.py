@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
 
 from foundation.clients.chat.openai_chat import Limits, OpenAIChat, openai_chat
 from foundation.clients.chat.port import Prompt
+from foundation.clients.chat.usage import Meter, Used
 from foundation.errors import ModelFailed
 from foundation.turns import Delta, Failure
 from graphs.answerers.model import ModelAnswerer
@@ -57,6 +59,54 @@ async def test_an_answer_comes_in_pieces(server: OpenAIServer, chat: OpenAIChat)
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Hi"},
     ]
+
+
+async def measured(chat: OpenAIChat) -> Used:
+    """Return what one whole answer used; how long it took is left out."""
+    meter = Meter()
+    async with aclosing(chat.stream(PROMPTS, max_tokens=50, meter=meter)) as pieces:
+        assert "".join([piece async for piece in pieces]) == "Hello there."
+    [used] = meter.used
+    assert used.first_piece_ms is not None
+    assert used.first_piece_ms > 0
+    return replace(used, first_piece_ms=None)
+
+
+async def test_a_stream_reports_what_it_used(server: OpenAIServer, chat: OpenAIChat) -> None:
+    assert await measured(chat) == Used("openai", "m", 11, 3, estimated=False, first_piece_ms=None)
+    assert server.requests[0]["stream_options"] == {"include_usage": True}
+
+
+async def test_where_the_server_is_silent_the_usage_is_guessed_and_says_so(
+    server: OpenAIServer, chat: OpenAIChat
+) -> None:
+    server.script(Behaviour(usage=None))
+    assert await measured(chat) == Used("openai", "m", 4, 4, estimated=True, first_piece_ms=None)
+
+
+async def test_a_server_without_stream_options_answers_and_is_not_asked_for_them_again(
+    server: OpenAIServer, chat: OpenAIChat
+) -> None:
+    server.script(Behaviour(refuses_options=True))
+    assert (await measured(chat)).estimated
+    assert (await measured(chat)).estimated
+    assert ["stream_options" in request for request in server.requests] == [True, False, False]
+
+
+async def test_who_stops_listening_pays_for_what_was_said(server: OpenAIServer, chat: OpenAIChat) -> None:
+    meter = Meter()
+    async with aclosing(chat.stream(PROMPTS, max_tokens=50, meter=meter)) as pieces:
+        assert await anext(pieces) == "Hello"
+    [used] = meter.used
+    assert (used.prompt_tokens, used.completion_tokens, used.estimated) == (4, 2, True)
+
+
+async def test_a_refused_request_costs_nothing(server: OpenAIServer, chat: OpenAIChat) -> None:
+    server.script(Behaviour(fault="status", status=401))
+    meter = Meter()
+    with pytest.raises(ModelFailed):
+        await anext(chat.stream(PROMPTS, max_tokens=50, meter=meter))
+    assert meter.used == []
 
 
 async def test_a_slow_answer_within_the_limits_is_an_answer(server: OpenAIServer, chat: OpenAIChat) -> None:

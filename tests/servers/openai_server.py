@@ -34,6 +34,10 @@ class Behaviour:
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
     finish: str = "stop"
+    usage: tuple[int, int] | None = (11, 3)
+    """Prompt and completion tokens, told when asked for; None: a server that keeps silent about them."""
+    refuses_options: bool = False
+    """It knows no `stream_options`."""
     secret: str = "the provider's own words"
     """Stands in every error text, so that a test can look for it where it must not be."""
 
@@ -44,6 +48,8 @@ class OpenAIServer:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.times: list[float] = []
+        self.hosts: list[str] = []
+        self.keys: list[str] = []
         self.disconnects = 0
         self.dimensions = 8
         self._script: list[Behaviour] = [Behaviour()]
@@ -55,12 +61,19 @@ class OpenAIServer:
 
     async def chat(self, request: Request) -> Response:
         self.times.append(time.monotonic())
+        self.hosts.append(request.headers["host"])
+        self.keys.append(request.headers.get("authorization", "").removeprefix("Bearer "))
         self.requests.append(await request.json())
         behaviour = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        asked = self.requests[-1].get("stream_options")
+        if asked is not None and behaviour.refuses_options:
+            unknown = {"message": "Unrecognized request argument supplied: stream_options"}
+            return JSONResponse({"error": unknown}, status_code=400)
         if behaviour.fault == "status":
             error = {"error": {"message": behaviour.secret, "type": "server_error", "code": None}}
             return JSONResponse(error, status_code=behaviour.status, headers=behaviour.headers)
-        return StreamingResponse(self._events(behaviour), media_type="text/event-stream")
+        reports = bool(asked and asked.get("include_usage"))
+        return StreamingResponse(self._events(behaviour, reports), media_type="text/event-stream")
 
     async def embeddings(self, request: Request) -> Response:
         body = await request.json()
@@ -77,16 +90,16 @@ class OpenAIServer:
         usage = {"prompt_tokens": len(texts), "total_tokens": len(texts)}
         return JSONResponse({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
-    async def _events(self, behaviour: Behaviour) -> AsyncIterator[str]:
+    async def _events(self, behaviour: Behaviour, reports: bool) -> AsyncIterator[str]:
         """Yield the answer's events; Starlette cancels this when the client goes away."""
         try:
-            async for event in self._told(behaviour):
+            async for event in self._told(behaviour, reports):
                 yield event
         except asyncio.CancelledError:
             self.disconnects += 1
             raise
 
-    async def _told(self, behaviour: Behaviour) -> AsyncIterator[str]:
+    async def _told(self, behaviour: Behaviour, reports: bool) -> AsyncIterator[str]:
         yield _event({"role": "assistant", "content": ""})
         for at, piece in enumerate(behaviour.pieces):
             await asyncio.sleep(behaviour.pause_s)
@@ -96,6 +109,8 @@ class OpenAIServer:
                 return
             yield _event({"content": piece})
         yield _event({}, finish=behaviour.finish)
+        if reports and behaviour.usage is not None:
+            yield _usage(*behaviour.usage)
         yield "data: [DONE]\n\n"
 
     async def _strike(self, behaviour: Behaviour) -> AsyncIterator[str]:
@@ -142,12 +157,18 @@ def running() -> Iterator[OpenAIServer]:
 
 
 def _event(delta: dict[str, str], finish: str | None = None) -> str:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    chunk = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": "m",
-        "choices": [choice],
+    return _chunk(choices=[{"index": 0, "delta": delta, "finish_reason": finish}])
+
+
+def _usage(prompt: int, completion: int) -> str:
+    usage = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
     }
+    return _chunk(choices=[], usage=usage)
+
+
+def _chunk(**fields: object) -> str:
+    chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", **fields}
     return f"data: {json.dumps(chunk)}\n\n"

@@ -5,7 +5,7 @@ import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ingest.fetch import Address, Resolve
+from foundation.addresses import Address, Resolve
 
 
 def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
@@ -18,9 +18,11 @@ from openai import (
     AsyncStream,
     OpenAIError,
     Timeout,
+    omit,
 )
 
 from foundation.clients.chat.port import Prompt
+from foundation.clients.chat.usage import Meter, Used, estimated_tokens
 from foundation.errors import ModelFailed
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _FIRST_PAUSE_S: Final = 0.3
 _LONGEST_PAUSE_S: Final = 8.0
 _REPEATABLE: Final = frozenset({408, 409, 425, 429})
+_UNKNOWN_FIELD: Final = frozenset({400, 422})
+"""How servers answer to a field that they do not know."""
 _BROKEN: Final = (OpenAIError, httpx2.HTTPError, TimeoutError, ValueError)
 """What a stream can raise: the package's own, the connection's, our deadline's, and malformed JSON."""
 
@@ -45,13 +49,37 @@ class Limits:
     retries: int = 2
 
 
+@dataclass
+class _Call:
+    """What is known so far of one call."""
+
+    began: float
+    said: list[str] = field(default_factory=list)
+    first_s: float | None = None
+    counted: tuple[int, int] | None = None
+    """Prompt and completion tokens, as the provider says."""
+    finish: str | None = None
+
+    def hear(self, text: str, now: float) -> None:
+        self.said.append(text)
+        if self.first_s is None:
+            self.first_s = now - self.began
+
+
 class OpenAIChat:
     """A `ChatModel` over HTTP. Closing a stream closes its request."""
 
-    def __init__(self, client: AsyncOpenAI, *, model: str, limits: Limits) -> None:
+    def __init__(self, client: AsyncOpenAI, *, provider: str, model: str, limits: Limits) -> None:
         self._client = client
+        self._provider = provider
         self._model = model
         self._limits = limits
+        self._reports_usage: bool | None = None
+        """Whether the server knows `stream_options`; None until it has said so."""
+
+    @property
+    def provider(self) -> str:
+        return self._provider
 
     @property
     def model(self) -> str:
@@ -61,41 +89,39 @@ class OpenAIChat:
         """Close the connections."""
         await self._client.close()
 
-    async def stream(self, prompts: Sequence[Prompt], *, max_tokens: int) -> AsyncGenerator[str, None]:
-        """Yield pieces of text as they come.
+    async def stream(
+        self, prompts: Sequence[Prompt], *, max_tokens: int, meter: Meter | None = None
+    ) -> AsyncGenerator[str, None]:
+        """Yield pieces of text as they come; `meter` gets what each answered request used.
 
         Raises:
             ModelFailed: before the first piece after all retries, or at any point in the middle.
         """
-        deadline = asyncio.get_running_loop().time() + self._limits.total_s
-        attempt, begun = 0, False
+        now = asyncio.get_running_loop().time
+        began = now()
+        deadline = began + self._limits.total_s
+        attempt = 0
         while True:
+            call = _Call(began)
             try:
-                async with aclosing(self._once(prompts, max_tokens, deadline)) as pieces:
+                async with aclosing(self._once(prompts, max_tokens, deadline, call, meter)) as pieces:
                     async for piece in pieces:
-                        begun = True
                         yield piece
                 return
             except _BROKEN as error:
                 pause = _pause(error, attempt)
-                left = deadline - asyncio.get_running_loop().time()
                 # After the first piece a repeat would say the beginning twice.
-                if begun or pause is None or attempt >= self._limits.retries or pause >= left:
+                spent = call.said or attempt >= self._limits.retries
+                if spent or pause is None or pause >= deadline - now():
                     raise ModelFailed(reason=_reason(error)) from error
             attempt += 1
             await asyncio.sleep(pause)
 
     async def _once(
-        self, prompts: Sequence[Prompt], max_tokens: int, deadline: float
+        self, prompts: Sequence[Prompt], max_tokens: int, deadline: float, call: _Call, meter: Meter | None
     ) -> AsyncGenerator[str, None]:
         async with asyncio.timeout_at(deadline):
-            response: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(
-                model=self._model,
-                messages=[_message(prompt) for prompt in prompts],
-                max_tokens=max_tokens,
-                stream=True,
-            )
-        finish: str | None = None
+            response = await self._ask(prompts, max_tokens)
         try:
             while True:
                 # A timeout around a `yield` would hit whoever consumes: only the wait itself is timed.
@@ -103,32 +129,90 @@ class OpenAIChat:
                     chunk = await anext(response, None)
                 if chunk is None:
                     break
-                text, finish = _read(chunk, finish)
+                text, call.finish = _read(chunk, call.finish)
+                call.counted = _counted(chunk) or call.counted
                 if text:
+                    call.hear(text, asyncio.get_running_loop().time())
                     yield text
         finally:
+            if meter is not None:
+                meter.used.append(self._used(prompts, call))
             await response.close()
-        if finish != "stop":
+        if call.finish != "stop":
             # No reason means that the connection ended early; a length or a filter cut the answer off.
-            raise ModelFailed(reason=finish or "cut_off")
+            raise ModelFailed(reason=call.finish or "cut_off")
+
+    async def _ask(self, prompts: Sequence[Prompt], max_tokens: int) -> "AsyncStream[ChatCompletionChunk]":
+        """Return the begun answer, with a report of its usage if the server can give one."""
+        if self._reports_usage is False:
+            return await self._request(prompts, max_tokens, report=False)
+        try:
+            response = await self._request(prompts, max_tokens, report=True)
+        except APIStatusError as error:
+            # Servers word it in many ways: whether it was the report, the same request without it tells.
+            if self._reports_usage or error.status_code not in _UNKNOWN_FIELD:
+                raise
+            response = await self._request(prompts, max_tokens, report=False)
+            self._reports_usage = False
+        else:
+            self._reports_usage = True
+        return response
+
+    async def _request(
+        self, prompts: Sequence[Prompt], max_tokens: int, *, report: bool
+    ) -> "AsyncStream[ChatCompletionChunk]":
+        return await self._client.chat.completions.create(
+            model=self._model,
+            messages=[_message(prompt) for prompt in prompts],
+            max_tokens=max_tokens,
+            stream=True,
+            stream_options={"include_usage": True} if report else omit,
+        )
+
+    def _used(self, prompts: Sequence[Prompt], call: _Call) -> Used:
+        counted = call.counted or (
+            estimated_tokens([prompt.text for prompt in prompts]),
+            estimated_tokens(call.said),
+        )
+        wait_ms = None if call.first_s is None else round(call.first_s * 1000, 1)
+        return Used(self._provider, self._model, *counted, call.counted is None, wait_ms)
 
 
-def openai_chat(*, base_url: str, key: str, model: str, limits: Limits) -> OpenAIChat:
-    """Return a model at OpenAI or a compatible server."""
-    client = AsyncOpenAI(base_url=base_url, api_key=key, timeout=_timeout(limits), max_retries=0)
-    return OpenAIChat(client, model=model, limits=limits)
+def openai_chat(
+    *,
+    base_url: str,
+    key: str,
+    model: str,
+    limits: Limits,
+    provider: str = "openai",
+    http: httpx2.AsyncClient | None = None,
+) -> OpenAIChat:
+    """Return a model at OpenAI or a compatible server; `http` carries the requests, if given."""
+    client = AsyncOpenAI(
+        base_url=base_url, api_key=key, timeout=_timeout(limits), max_retries=0, http_client=http
+    )
+    return OpenAIChat(client, provider=provider, model=model, limits=limits)
 
 
-def azure_chat(*, endpoint: str, key: str, api_version: str, deployment: str, limits: Limits) -> OpenAIChat:
-    """Return a model deployed at Azure OpenAI."""
+def azure_chat(
+    *,
+    endpoint: str,
+    key: str,
+    api_version: str,
+    deployment: str,
+    limits: Limits,
+    http: httpx2.AsyncClient | None = None,
+) -> OpenAIChat:
+    """Return a model deployed at Azure OpenAI; `http` carries the requests, if given."""
     client = AsyncAzureOpenAI(
         azure_endpoint=endpoint,
         api_key=key,
         api_version=api_version,
         timeout=_timeout(limits),
         max_retries=0,  # ours keep to the total deadline
+        http_client=http,
     )
-    return OpenAIChat(client, model=deployment, limits=limits)
+    return OpenAIChat(client, provider="azure", model=deployment, limits=limits)
 
 
 def _timeout(limits: Limits) -> Timeout:
@@ -162,6 +246,15 @@ def _read(chunk: "ChatCompletionChunk", finish: str | None) -> tuple[str, str | 
     if not isinstance(text, str):
         raise ValueError("malformed chunk")  # noqa: TRY004 # a server's fault, not a caller's
     return text, finish
+
+
+def _counted(chunk: "ChatCompletionChunk") -> tuple[int, int] | None:
+    """Return the prompt's and the completion's tokens if this chunk reports them."""
+    usage = getattr(chunk, "usage", None)
+    prompt, completion = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
+    if isinstance(prompt, int) and isinstance(completion, int) and prompt >= 0 and completion >= 0:
+        return prompt, completion
+    return None
 
 
 def _pause(error: Exception, attempt: int) -> float | None:

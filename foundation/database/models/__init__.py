@@ -21,6 +21,7 @@ from foundation.database.models.knowledge import (
     SourceVersion,
     VectorCollection,
 )
+from foundation.database.models.language_models import ModelSettingsRow, ModelUsageRow
 from foundation.database.models.procedures import Action, Checkpoint
 from foundation.database.models.tenants import ApiKey, AuditRow, Release, Tenant
 
@@ -40,6 +41,8 @@ __all__ = [
     "Erasure",
     "Host",
     "Message",
+    "ModelSettingsRow",
+    "ModelUsageRow",
     "PassageRow",
     "Policy",
     "Reindex",

@@ -47,6 +47,11 @@ def test_a_relative_home_starts_at_the_checkout() -> None:
         ({"HOST_REPLICAS": "3", "HOST_REPLICAS_MAX": "2"}, "HOST_REPLICAS_MAX is less than HOST_REPLICAS"),
         ({"GATEWAY_REPLICAS": "3", "GATEWAY_REPLICAS_MAX": "1"}, "GATEWAY_REPLICAS_MAX is less than"),
         ({"INGRESS": "haproxy"}, "INGRESS is haproxy, which listens on all interfaces"),
+        ({"LLM_FALLBACKS": "gpt-4o"}, "LLM_FALLBACKS must name models as openai:gpt-4o-mini"),
+        ({"LLM_FALLBACKS": "extractive,azure:a"}, "LLM_FALLBACKS has names after extractive"),
+        ({"LLM_FALLBACKS": "openai:m"}, "LLM_FALLBACKS names openai:m but OPENAI_API_KEY is not set"),
+        ({"LLM_FALLBACKS": "azure:a"}, "LLM_FALLBACKS names azure:a but AZURE_OPENAI_ENDPOINT is not set"),
+        ({"LLM_FALLBACKS": "compatible:m"}, "LLM_FALLBACKS names compatible:m but COMPATIBLE_BASE_URL"),
         ({"EMBEDDING_PROVIDER": "openai"}, "EMBEDDING_PROVIDER is openai but OPENAI_API_KEY is not set"),
     ],
 )
@@ -58,6 +63,13 @@ def test_a_wrong_value_is_named_in_one_sentence(given: dict[str, str], beginning
     assert sentence.endswith(".")
     assert "\n" not in sentence
     assert "geheim" not in sentence
+
+
+def test_fallbacks_are_listed_in_order() -> None:
+    given = {"LLM_FALLBACKS": "compatible:llama3:8b, extractive", "COMPATIBLE_BASE_URL": "http://gpu:1/v1/"}
+    settings = Settings.load(given)
+    assert settings.llm_fallbacks == ("compatible:llama3:8b", "extractive")
+    assert settings.evolve(port=9).llm_fallbacks == settings.llm_fallbacks
 
 
 def test_haproxy_is_for_those_who_listen_to_others_anyway() -> None:

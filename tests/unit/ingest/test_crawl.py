@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from foundation.addresses import Address
 from foundation.errors import ExtractionFailed
 from ingest.crawl import Plan, Walk
 from ingest.extract import Reason
-from ingest.fetch import Address, Fetcher
+from ingest.fetch import Fetcher
 from tests.support.site import Site, answer, open_site, resolver
 
 HERE = ipaddress.ip_address("127.0.0.1")

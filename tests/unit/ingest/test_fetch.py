@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from foundation.addresses import Address, is_public, resolve
 from foundation.errors import ExtractionFailed
 from ingest.extract import Reason
-from ingest.fetch import Address, Fetcher, is_public, resolve
+from ingest.fetch import Fetcher
 from tests.support.site import Site, answer, open_site, resolver
 
 

