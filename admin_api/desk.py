@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
 from foundation.clients.vectors.port import VectorIndex
+from foundation.crypto import Sealer
 from foundation.errors import InvalidId, NotFound
 from foundation.ids import TenantId, parse
 from foundation.tenancy import Tenancy
@@ -18,7 +19,7 @@ from ingest.sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A tenant's knowledge under the hands of somebody (`actor`), who is answered in `language`."""
+    """A tenant's knowledge and agent under the hands of somebody (`actor`), answered in `language`."""
 
     tenant_id: TenantId
     actor: str
@@ -30,6 +31,8 @@ class Desk:
     embedding_model: str
     """The name of the model that new passages are embedded with."""
     retriever: HybridRetriever
+    sealer: Sealer
+    """For the keys that tenants give us."""
 
     @property
     def sources(self) -> Sources:

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 from psycopg.types.json import Jsonb
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from foundation.ids import TenantId
@@ -105,6 +106,13 @@ class UsageBook:
             await connection.exec_driver_sql(_ADD, values)
 
 
+async def month_by_month(tenancy: Tenancy, tenant_id: TenantId, months: int) -> list[dict[str, Any]]:
+    """Return what a tenant's models used in the last months, newest first, by model and currency."""
+    async with tenancy.session(tenant_id) as session:
+        found = await session.execute(_MONTHS, {"tenant": tenant_id, "months": months})
+        return [dict(row) for row in found.mappings()]
+
+
 def _merge(into: dict[_Key, Usage], used: Sequence[Usage]) -> None:
     for each in used:
         key = each.model, each.currency or ""
@@ -137,3 +145,10 @@ on conflict (tenant_id, month, model, currency) do update set
     completion_tokens = u.completion_tokens + excluded.completion_tokens,
     cost = u.cost + excluded.cost, calls = u.calls + excluded.calls
 """
+_MONTHS = text(
+    "select to_char(u.month, 'YYYY-MM-DD') as month, u.model, u.currency, u.prompt_tokens,"
+    " u.completion_tokens, u.cost, u.calls from model_usage u join tenants t on t.id = u.tenant_id"
+    " where t.id = :tenant and u.month >"
+    " date_trunc('month', clock_timestamp() at time zone t.zone)::date - make_interval(months => :months)"
+    " order by u.month desc, u.model, u.currency"
+)

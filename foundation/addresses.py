@@ -26,7 +26,11 @@ _REFUSED: Final = tuple(
 
 
 async def resolve(host: str, port: int) -> list[Address]:
-    """Return a host's addresses as the system resolves it."""
+    """Return a host's addresses as the system resolves it; a literal address is its own."""
+    try:
+        return [ipaddress.ip_address(host)]
+    except ValueError:
+        pass
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
 

@@ -14,6 +14,7 @@ from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.embedding.choice import embedding_model
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
+from foundation.crypto import Sealer
 from foundation.database.engine import connect
 from foundation.errors import StartError
 from foundation.ids import CrawlId, SourceId, show
@@ -64,7 +65,8 @@ async def at_desk(
             files, vectors = FsspecStore(files_root(running)), ChromaIndex(running.require("chroma_url"))
             model = embedding_model(running)
             retriever = retriever_for(running, tenancy, vectors)
-            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus, model, retriever)
+            sealer = Sealer.of(running.require("encryption_key"))
+            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus, model, retriever, sealer)
             return await command(desk, *arguments)
         finally:
             await bus.close()

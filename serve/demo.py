@@ -9,11 +9,10 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from admin_api import sources
-from admin_api.desk import Desk, language_of
-from foundation.clients.embedding.choice import embedding_model
 from foundation.errors import NotFound
 from foundation.settings import Settings
 from serve.deps import ServicesDep
+from serve.knowledge import open_desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +107,7 @@ async def _own_desk(request: Request, services: ServicesDep) -> None:
     tenant_id = await services.tenancy.tenant_of_slug(OWN.slug)
     if tenant_id is None:
         raise NotFound()
-    request.state.desk = Desk(
-        tenant_id,
-        actor="demo",
-        language=language_of(request),
-        tenancy=services.tenancy,
-        files=services.files,
-        vectors=services.vectors,
-        bus=services.bus,
-        embedding_model=embedding_model(services.settings),
-        retriever=services.retriever,
-    )
+    request.state.desk = open_desk(services, request, tenant_id, "demo")
 
 
 router = APIRouter(prefix="/api/demo", dependencies=[Depends(_only_here)])

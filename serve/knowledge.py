@@ -5,15 +5,17 @@ from fastapi import APIRouter, Depends, Request
 from admin_api import archive, behaviour, embeddings, knowledge
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
+from foundation.crypto import Sealer
+from foundation.ids import TenantId
 from serve.deps import ServerKey, ServicesDep
 from serve.services import Services
 
 
-def open_desk(services: Services, request: Request, key: ServerKey) -> Desk:
-    """Return the key owner's desk."""
+def open_desk(services: Services, request: Request, tenant_id: TenantId, actor: str) -> Desk:
+    """Return a tenant's desk, for whoever sends this request."""
     return Desk(
-        key.tenant_id,
-        actor=f"key:{key.key_id}",
+        tenant_id,
+        actor=actor,
         language=language_of(request),
         tenancy=services.tenancy,
         files=services.files,
@@ -21,11 +23,12 @@ def open_desk(services: Services, request: Request, key: ServerKey) -> Desk:
         bus=services.bus,
         embedding_model=embedding_model(services.settings),
         retriever=services.retriever,
+        sealer=Sealer.of(services.settings.require("encryption_key")),
     )
 
 
 async def _desk(request: Request, services: ServicesDep, key: ServerKey) -> None:
-    request.state.desk = open_desk(services, request, key)
+    request.state.desk = open_desk(services, request, key.tenant_id, f"key:{key.key_id}")
 
 
 router = APIRouter()

@@ -75,7 +75,9 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
         return problem(MalformedBody())
     # The input itself is left out: it may be huge, secret, or not even encodable.
     field = ".".join(str(place) for place in first["loc"][1:])
-    return problem(InvalidInput(field=field, reason=first["type"]))
+    # Our own validators' sentences name the remedy, and none repeats what was sent.
+    said = {"detail": first["msg"].removeprefix("Value error, ")} if first["type"] == "value_error" else {}
+    return problem(InvalidInput(field=field, reason=first["type"], **said))
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

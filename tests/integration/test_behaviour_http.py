@@ -160,6 +160,9 @@ async def test_policies_are_edited_ordered_and_tried(keeper: Keeper) -> None:
 async def test_a_policy_that_cannot_be_is_refused(keeper: Keeper, rule: dict[str, object]) -> None:
     status, answer = await keeper.call("POST", "/api/admin/policies", rule)
     assert (status, answer["code"]) == (422, "invalid_input")
+    assert "field" in answer["data"]
+    if "mode" in rule:
+        assert answer["data"]["detail"] == "topic cannot redact; its modes are block, flag, handover"
     assert (await keeper.did("GET", "/policies"))["policies"] == []
 
 
@@ -289,3 +292,32 @@ async def test_a_correction_of_an_answer_becomes_an_approved_one(
     assert (await keeper.call("POST", f"/api/admin{nowhere}", better))[0] == 404
     listed = await keeper.did("GET", "/approved?search=799 KR&limit=1")
     assert [each["approved_id"] for each in listed["approved"]] == [made["approved_id"]]
+
+
+async def test_a_tenants_model_and_budget_are_kept_without_showing_the_key(keeper: Keeper) -> None:
+    own = {
+        "provider": "compatible",
+        "model": "m",
+        "base_url": "https://1.1.1.1/v1",
+        "api_key": "canary-17",
+    }
+    chosen = {"own": own, "monthly": {"tokens": 1000}}
+    assert await keeper.did("PUT", "/model", chosen) == await keeper.did("GET", "/model")
+    assert (await keeper.did("GET", "/model"))["model"] == "m"
+    kept = {"own": {**own, "api_key": None, "model": "n"}}
+    assert (await keeper.did("PUT", "/model", kept))["model"] == "n"
+    for bad in (
+        {"own": {**own, "base_url": "https://10.0.0.1/v1"}},
+        {"own": {**own, "base_url": "http://1.1.1.1/v1"}},
+        {"own": {**own, "base_url": "https://1.0.0.1/v1", "api_key": None}},
+        {"monthly": {"cost": "1.5"}},
+    ):
+        status, answer = await keeper.call("PUT", "/api/admin/model", bad)
+        assert status == 422, answer
+    assert await keeper.did("GET", "/model/usage") == {"usage": []}
+    async with keeper.tenancy.session(keeper.tenant_id) as session:
+        found = await session.execute(text("select before, after from audit where action = 'models.change'"))
+        audited = json.dumps([tuple(row) for row in found.all()])
+    assert '"model": "n"' in audited
+    assert "canary" not in audited
+    assert (await keeper.did("PUT", "/model", {}))["provider"] is None

@@ -18,6 +18,7 @@ from ingest.fetch import Fetcher
 from serve import commands_knowledge as commands
 from serve.cli_knowledge import knowledge
 from tests.support.house import House
+from tests.support.scripted import SEALER
 from tests.support.site import answer, open_site, resolver
 from tests.support.tenants import audit_actions, make_tenant
 
@@ -50,6 +51,7 @@ def desk_of(house: House) -> Desk:
         house.bus,
         "hashing",
         retriever,
+        SEALER,
     )
 
 
