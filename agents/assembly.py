@@ -2,12 +2,13 @@
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agents.answerers import Answerers
 from agents.behaviour import Behaviour
 from agents.conversation import Agent as RunsTurns
 from agents.host import Host
@@ -22,7 +23,6 @@ from foundation.clients.chat.endpoint import EXTRACTIVE, Endpoint
 from foundation.clients.chat.port import ChatModel
 from foundation.clients.chat.prices import load_prices
 from foundation.clients.embedding.choice import embedder_for
-from foundation.clients.embedding.port import Embedder
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Sealer
 from foundation.database.engine import connect
@@ -32,9 +32,6 @@ from foundation.turns import Language
 from graphs import confidence
 from graphs.agent import Agent
 from graphs.answerers.extractive import ExtractiveAnswerer
-from graphs.answerers.port import Answerer
-from graphs.answerers.prompt import load_prompt
-from graphs.answerers.routed import RoutedAnswerer, Routes
 from graphs.approved import StoredApprovedAnswers
 from graphs.cache import AnswerCache
 from graphs.config import load_config
@@ -88,7 +85,8 @@ async def assemble(settings: Settings) -> Assembled:
     bus = ValkeyBus(settings.require("redis_url"))
     cache = ValkeyCache(settings.require("redis_url"))
     models = _models(settings, tenancy)
-    ports = await _ports(settings, tenancy, cache, models)
+    ports = await _ports(settings, tenancy, cache)
+    answerers = Answerers(models, ports.answerer)
 
     @functools.lru_cache(maxsize=256)
     def agent(stored: str) -> Agent:
@@ -96,7 +94,7 @@ async def assemble(settings: Settings) -> Assembled:
         config = load_config(_CONFIGS / "graphs" / f"{behaviour.graph}.yaml")
         if behaviour.threshold is not None:
             config = config.model_copy(update={"threshold": behaviour.threshold})
-        return Agent(config, ports, behaviour.policies)
+        return Agent(config, replace(ports, answerer=answerers.of(config.models)), behaviour.policies)
 
     def agent_of(behaviour: Json) -> RunsTurns:
         # By its text: two tenants with the same behaviour share an agent, which remembers nothing.
@@ -121,7 +119,7 @@ async def assemble(settings: Settings) -> Assembled:
     return Assembled(host, bus, tenancy, lease_engine, models, cache)
 
 
-async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache, models: Routes) -> Ports:
+async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache) -> Ports:
     embedder = embedder_for(settings)
     background = Background(embedder, settings.home / "cache")
     vectors = ChromaIndex(settings.require("chroma_url"))
@@ -130,7 +128,8 @@ async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache, models: Rou
     extractive = settings.llm_provider == "extractive"
     return Ports(
         retriever=retriever,
-        answerer=_answerer(models, embedder, background),
+        # Quotes; each graph gets what its config says in its place.
+        answerer=ExtractiveAnswerer(embedder, background),
         # Quoting takes no longer than looking up what was quoted before.
         cache=None if extractive else AnswerCache(cache, embedder, tenancy),
         confidence=confidence.load(_CONFIGS / "confidence.json").of,
@@ -138,11 +137,6 @@ async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache, models: Rou
         embedder=embedder,
         approved=StoredApprovedAnswers(tenancy, embedder),
     )
-
-
-def _answerer(models: Routes, embedder: Embedder, background: Background) -> Answerer:
-    quotes = ExtractiveAnswerer(embedder, background)
-    return RoutedAnswerer(models, quotes, load_prompt(_CONFIGS / "prompts" / "answer.yaml"))
 
 
 def _models(settings: Settings, tenancy: Tenancy) -> ModelRoutes:

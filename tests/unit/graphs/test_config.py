@@ -43,6 +43,9 @@ def test_the_shipped_config_is_valid() -> None:
         ("use: unknown", "use: unknwon", "unknwon", "nodes.unknown.use", "use one of approved, cached"),
         ("to: policy", "to: polcy", "polcy", "edges.0.to", "there is no node 'polcy'"),
         ("nothing: unknown", "nothin: unknown", "nothin", "edges.5.when.nothin", "found, nothing"),
+        ("prompt: answer", "prompt: answer@7", "answer@7", "models.prompt", "write configs/prompts/answer@7"),
+        ("\nnodes:", "\nimports: [gone_company.nodes]\nnodes:", "gone_comp", "imports.0", "beside `graphs/`"),
+        ("\nnodes:", "\nimports:\n  - json\n  - a-b\nnodes:", "a-b", "imports.1", "write it as in Python"),
         (", blocked: end", "", "from: policy", "edges.1.when", "add `blocked: <node>`"),
     ],
 )
@@ -60,6 +63,13 @@ def test_a_mistake_is_told_with_file_line_field_and_remedy(  # type: ignore[no-u
 def test_a_node_without_an_edge_is_refused(write) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ConfigInvalid, match="exactly one edge `from: unknown`"):
         load_config(write("  - {from: unknown, to: end}\n", ""))
+
+
+def test_a_config_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match=r"gone\.yaml:1: the file: there is no such file; .* support"):
+        load_config(tmp_path / "gone.yaml")
+    with pytest.raises(ConfigInvalid, match="cannot be read"):
+        load_config(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "a: [1", "- just\n- a list"])
