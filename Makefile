@@ -22,9 +22,10 @@ test: bootstrap-dev ## all checks and tests
 lint: bootstrap-dev ## the checks alone
 	@$(BIN)/python tests/run.py --lint
 
-format: ## put the code and the generated example in order
+format: ## put the code and the generated files in order
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 	@$(BIN)/python -m foundation.settings > configs/env.example
+	@$(BIN)/python -m serve.cli graph schema -o configs/graphs/schema.json
 
 bench: bootstrap-dev ## a measurement: make bench NAME=x
 	@DATA="$(DATA)" $(BIN)/python -m tests.bench $(NAME)

@@ -32,6 +32,11 @@ class Registered:
     pauses: bool = False
     """Whether it may stop to ask the customer (`graphs.pauses.ask`)."""
 
+    @property
+    def summary(self) -> str:
+        """What it does: the first line of its docstring."""
+        return (self.step.__doc__ or "").strip().partition("\n")[0]
+
 
 _nodes: Final[dict[str, Registered]] = {}
 
@@ -61,6 +66,11 @@ def node(
 def registered(name: str) -> Registered | None:
     """Return the node of that name, if there is one."""
     return _nodes.get(name)
+
+
+def all_nodes() -> list[Registered]:
+    """Return all registered nodes, by name."""
+    return [_nodes[name] for name in names()]
 
 
 def names() -> list[str]:
