@@ -34,6 +34,7 @@ class _Nobody:
     """Stands in for a model in a graph that wants a model and nothing else."""
 
     name = "nobody"
+    _words: tuple[str, ...] = ()
 
     async def answer(self, _question: Question, /) -> AsyncGenerator[str | Account, None]:
         """Answer nothing.
@@ -41,5 +42,6 @@ class _Nobody:
         Raises:
             ModelFailed: always.
         """
+        for word in self._words:  # a generator, as every answer is
+            yield word
         raise ModelFailed(reason="no_model")
-        yield ""

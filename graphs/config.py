@@ -65,7 +65,7 @@ class Models(Value):
     """What the answerer is made with; the room that makes it reads this."""
 
     answerer: Literal["default", "extractive", "model"] = "default"
-    """`extractive` quotes, `model` lets the language model of the settings write; `default`: as they say."""
+    """`default`: a model writes, or else sources are quoted; `extractive` always quotes, `model` never."""
     max_tokens: int = Field(default=700, gt=0)
     """How long an answer of a language model may become."""
     prompt: str = "answer"
