@@ -34,6 +34,7 @@ class _Nobody:
     """Stands in for a model in a graph that wants a model and nothing else."""
 
     name = "nobody"
+    guarded = ""
     _words: tuple[str, ...] = ()
 
     async def answer(self, _question: Question, /) -> AsyncGenerator[str | Account, None]:

@@ -18,8 +18,10 @@ from graphs.policies.chain import Chain
 from graphs.policies.link import hosts_in
 from graphs.policies.port import Decision, Said
 from graphs.units import Splitter, Unit
+from graphs.words import words
 
 _PLACEHOLDER: Final = "[{} "
+_RUN: Final = 6
 _LAST: Final = re.compile(r"[.!?…:]*[\"'”’»)*_]*\Z")
 """The end of a sentence, which its citation stands before."""
 
@@ -37,10 +39,13 @@ class Gate:
         customer: str,
         language: Language,
         policies: Chain | None = None,
+        guarded: str = "",
     ) -> None:
+        """`guarded` is a text of ours that no answer may repeat: the model's instructions."""
         self._passages = tuple(passages)
         self._language: Language = language
         self._policies = policies or Chain()
+        self._guarded = _runs(guarded)
         self._grounding = Grounding(passages, customer=customer, language=language)
         self._splitter = Splitter()
         self._before = ""
@@ -82,6 +87,8 @@ class Gate:
         if unit.too_long or judgement.verdict == "unsupported":
             reason = "length" if unit.too_long else judgement.reason
             return self._withhold(Decision(action="block", rule="grounding", reason=reason, stage="after"))
+        if self._repeats_ours(unit):
+            return self._withhold(Decision(action="block", rule="injection", reason="prompt", stage="after"))
         decision = self._personal(unit, before, judgement.passages)
         if decision.action != "allow":
             return self._withhold(decision)
@@ -124,6 +131,10 @@ class Gate:
             return None
         # A citation in a text that was rewritten is set anew, at its end.
         return unit if judged.text == plain else replace(unit, text=judged.text)
+
+    def _repeats_ours(self, unit: Unit) -> bool:
+        """Say whether a unit repeats our instructions; also one that a document supports, or cites for it."""
+        return not self._guarded.isdisjoint(_runs(unit.text))
 
     def _personal(self, unit: Unit, before: str, indices: Sequence[int]) -> Decision:
         if any(_PLACEHOLDER.format(kind) in unit.text for kind in pii.KINDS):
@@ -189,6 +200,12 @@ class Gate:
             quote=self._grounding.quote(index, CITATION.sub("", unit.text)),
             language=passage.language,
         )
+
+
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    """Return all runs of so many words in a text that they are nobody's by chance."""
+    said = words(CITATION.sub("", text))
+    return frozenset(zip(*(said[start:] for start in range(_RUN)), strict=False))
 
 
 def _breaks(lead: str) -> tuple[int, int]:

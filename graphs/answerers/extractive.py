@@ -81,6 +81,8 @@ class ExtractiveAnswerer:
     def name(self) -> str:
         return "extractive"
 
+    guarded = ""
+
     async def answer(self, question: Question) -> AsyncGenerator[str, None]:
         """Yield the answer line by line, each quote verbatim with `[n]` behind it.
 

@@ -25,6 +25,10 @@ class ModelAnswerer:
     def name(self) -> str:
         return self._model.model
 
+    @property
+    def guarded(self) -> str:
+        return self._prompt.system
+
     async def answer(self, question: Question, meter: Meter | None = None) -> AsyncGenerator[str, None]:
         """Yield the model's text as it comes; nothing when the model says it cannot answer.
 

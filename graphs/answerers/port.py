@@ -26,6 +26,11 @@ class Answerer(Protocol):
         """The model's name, or `extractive`."""
         ...
 
+    @property
+    def guarded(self) -> str:
+        """A text of ours that no answer may repeat: a model's instructions; empty where there is none."""
+        ...
+
     def answer(self, question: Question) -> AsyncGenerator[str | Account, None]:
         """Yield pieces of the answer's text, any size, with `[n]` after what passage n supports.
 

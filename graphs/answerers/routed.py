@@ -58,6 +58,10 @@ class RoutedAnswerer:
     def name(self) -> str:
         return self._routes.name
 
+    @property
+    def guarded(self) -> str:
+        return self._prompt.system
+
     async def answer(self, question: Question) -> AsyncGenerator[str | Account, None]:
         """Yield the answer's text, and at last an `Account` unless no model had to do with it.
 

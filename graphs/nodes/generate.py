@@ -34,7 +34,13 @@ async def generate(state: TurnState, runtime: Runtime[Ports], _options: NoOption
         tenant_id=TenantId(UUID(state["tenant_id"])),
     )
     policies = runtime.context.policies
-    gate = Gate(question.passages, customer=question.text, language=question.language, policies=policies)
+    gate = Gate(
+        question.passages,
+        customer=question.text,
+        language=question.language,
+        policies=policies,
+        guarded=runtime.context.answerer.guarded,
+    )
     held: list[Delta | Cited] = []
     show = held.append if policies.buffers else runtime.stream_writer
     failure = ""

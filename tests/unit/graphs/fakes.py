@@ -48,6 +48,7 @@ class FakeRetriever:
 class FakeAnswerer:
     pieces: Sequence[str | ModelFailed]
     name: str = "fake"
+    guarded: str = ""
     asked: list[Question] = field(default_factory=list)
     closed: bool = False
 
