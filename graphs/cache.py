@@ -46,6 +46,7 @@ class Shelf:
     language: Language
     audience: str
     answerer: str
+    """Who wrote them, by which instructions."""
 
     @property
     def bucket(self) -> str:

@@ -1,5 +1,6 @@
 """Gives an answer that a model wrote before, for the same question."""
 
+from hashlib import sha256
 from uuid import UUID
 
 from langgraph.runtime import Runtime
@@ -16,9 +17,9 @@ from graphs.state import TurnState
 
 @node("cached", options=NoOptions, routes=("found", "none"))
 async def cached(state: TurnState, runtime: Runtime[Ports], _options: NoOptions) -> TurnState:
-    """Say it as it was released then. Without a cache, and for questions that are not kept, go on."""
+    """Say it as it was released then. Without a model, and for questions that are not kept, go on."""
     cache = runtime.context.cache
-    if cache is None or not may_be_kept(state):
+    if cache is None or not runtime.context.answerer.guarded or not may_be_kept(state):
         return {"route": "none"}
     query = search_query(state["text"], [])
     kept = await cache.find(shelf_of(state, runtime.context), query)
@@ -50,5 +51,5 @@ def shelf_of(state: TurnState, ports: Ports) -> Shelf:
         state["release"],
         language_of(state),
         state["audience"],
-        ports.answerer.name,
+        f"{ports.answerer.name}:{sha256(ports.answerer.guarded.encode()).hexdigest()[:12]}",
     )

@@ -77,6 +77,10 @@ async def host(settings: Settings) -> AsyncIterator[Assembled]:
 
 async def ask(host: Assembled, tenancy: Tenancy, tenant_id: TenantId) -> dict[str, Any]:
     """Ask the question in a new conversation; return the trace of its turn, with the answer in `said`."""
+    assert host.cache is not None
+    # What was kept of an earlier turn would be given instead of asking anybody.
+    async for key in host.cache._redis.scan_iter("replik:cache:*"):
+        await host.cache._redis.delete(key)
     mailbox = Mailbox(tenancy, host.bus)
     opened = await mailbox.open(tenant_id, channel="widget", language="sv", idempotency_key=None)
     address = Address(tenant_id, ConversationId(opened.conversation_id))
