@@ -94,7 +94,8 @@ async def assemble(settings: Settings) -> Assembled:
         config = load_config(_CONFIGS / "graphs" / f"{behaviour.graph}.yaml")
         if behaviour.threshold is not None:
             config = config.model_copy(update={"threshold": behaviour.threshold})
-        return Agent(config, replace(ports, answerer=answerers.of(config.models)), behaviour.policies)
+        own = replace(ports, answerer=answerers.of(config.models), calibration=behaviour.calibration)
+        return Agent(config, own, behaviour.policies)
 
     def agent_of(behaviour: Json) -> RunsTurns:
         # By its text: two tenants with the same behaviour share an agent, which remembers nothing.

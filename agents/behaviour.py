@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from foundation.turns import Value
+from graphs.confidence.calibration import Calibration
 from graphs.policies.rules import Rule
 
 ChannelMode = Literal["off", "suggest", "autonomous"]
@@ -31,6 +32,8 @@ class Behaviour(Value):
     threshold: float | None = None
     policies: tuple[Rule, ...] = ()
     channels: dict[str, ChannelMode] = Field(default_factory=dict)
+    calibration: Calibration = Calibration()
+    """What the tenant's ratings made of the confidence when this was published."""
 
     def mode(self, channel: str) -> ChannelMode:
         """Return what the agent may do on a channel."""

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 
 from agents.behaviour import Behaviour, Settings
 from agents.policies import listed
+from agents.ratings import calibration_of
 from foundation import audit
 from foundation.database.models import AgentSettings, Release
 from foundation.errors import NotFound
@@ -58,6 +59,7 @@ class Releases:
                 threshold=settings.threshold,
                 policies=tuple(view.rule for view in await listed(session)),
                 channels=settings.channels,
+                calibration=await calibration_of(session),
             )
             return await _add(session, _By(tenant_id, actor, note), newest.number, behaviour)
 

@@ -9,6 +9,7 @@ from foundation.turns import Language
 from graphs.answerers.port import Answerer
 from graphs.approved import ApprovedAnswers
 from graphs.cache import AnswerCache
+from graphs.confidence.calibration import Calibration
 from graphs.passages import Passage, Retriever
 from graphs.policies.chain import Chain
 from graphs.replies import Replies
@@ -46,5 +47,7 @@ class Ports:
     """The wordings that people fixed; without it there are none."""
     cache: AnswerCache | None = None
     """Answers a model gave before; None where none are kept, as for the extractive answerer."""
+    calibration: Calibration = field(default_factory=Calibration)
+    """What the tenant's own ratings make of the confidence."""
     policies: Chain = field(default_factory=Chain)
     """The rules of the release and the graph."""

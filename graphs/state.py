@@ -28,6 +28,8 @@ class TurnState(TypedDict, total=False):
     """What was searched for."""
     passages: list[Json]
     confidence: float | None
+    raw_confidence: float | None
+    """Before the tenant's calibration."""
     confidence_parts: dict[str, float]
     answer: str
     """The text that was released; equal to the deltas joined."""

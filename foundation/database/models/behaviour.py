@@ -66,3 +66,23 @@ class ApprovedAnswer(Base):
     corrects_position: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
+
+
+class Rating(Base):
+    """What a person says of one of the agent's answers."""
+
+    __tablename__ = "ratings"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "conversation_id", "position"],
+            ["messages.tenant_id", "messages.conversation_id", "messages.position"],
+            ondelete="CASCADE",
+        ),
+    )
+
+    tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    conversation_id: Mapped[Key]
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    correct: Mapped[bool]
+    rated_by: Mapped[str]
+    rated_at: Mapped[Created]
