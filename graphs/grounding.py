@@ -150,15 +150,19 @@ class Grounding:
         return Judgement("unsupported", reason="citation")
 
     def _contradicts(self, index: int, plain: _Read) -> bool:
-        """Say whether the sentence closest to a unit says its opposite."""
-        same, opposite = 0.0, 0.0
+        """Say whether a sentence says the opposite of a unit, and no other on the matter says the same."""
+        agreeing, opposed = list[_Read](), list[_Read]()
         for sentence in self._sentences[index]:
+            agrees = sentence.negated == _denies(plain, sentence, self._language)
+            (agreeing if agrees else opposed).append(sentence)
+        for sentence in opposed:
             alike = _share(sentence.words, plain.words)
-            if sentence.negated == _denies(plain, sentence, self._language):
-                same = max(same, alike)
-            else:
-                opposite = max(opposite, alike)
-        return opposite >= _ALIKE and opposite > same
+            matter = sentence.words & plain.words
+            if alike >= _ALIKE and not any(
+                other.words & matter and _share(other.words, plain.words) >= alike for other in agreeing
+            ):
+                return True
+        return False
 
 
 def _read(text: str, *languages: Language) -> _Read:
