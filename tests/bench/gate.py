@@ -4,8 +4,8 @@ A local server streams scripted answers over the OpenAI protocol. In one and the
 taken, counted from the request: when the first sentence's last character has arrived (the baseline: what a
 customer could read without a gate), and when the gate released the sentence. `ratio` is the second over the
 first, medians over rounds. The gate must see what follows a sentence to know that it is over, which takes a
-token or two. `work_ms_per_unit` is what it computes a sentence, `work_ms_before` once, while the model is still
-silent, and `work_share` is the share of computing in the first sentence's delay.
+token or two. `work_ms_per_unit` is what it computes a sentence, `work_ms_before` once, while the model is
+still silent, and `work_share` is the share of computing in the first sentence's delay.
 """
 
 import asyncio
