@@ -6,19 +6,27 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from foundation.turns import Language
-from graphs.numbers import NUMBER, SPELLED, readings, same_unit, unit_named, unit_of
+from graphs.numbers import NUMBER, readings_of, same_unit, unit_named, unit_of
 from graphs.policies import pii
+from graphs.spelled import spelled
 from graphs.words import words_of
 
-Kind = Literal["number", "date", "link", "contact", "free"]
+Kind = Literal["number", "date", "link", "contact", "code", "free"]
 
 CITATION: Final = re.compile(r"\s?\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\](?!\()")
 _LIST_MARKER: Final = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*+•])\s", re.MULTILINE)
 _LINK: Final = re.compile(
-    r"(?:https?://|www\.)[^\s<>()\[\]\"']+"
-    r"|(?<![@\w.-])(?:[\w-]+\.)+(?:se|com|no|dk|fi|nu|net|org|eu|io|app|shop)\b(?:/[^\s<>()\[\]\"']*)?",
+    r"(?:[a-z][a-z0-9+.-]*://|www\.)[^\s<>()\[\]\"']+"
+    # Hosts without a scheme: known endings, any ending in one case (`help.xyz`, not `end.Next` or `art.nr`),
+    # short hosts with a path (`t.me/x`).
+    r"|(?<![@\w.-])(?:[\w-]+\.)+(?:se|com|no|dk|fi|nu|net|org|eu|io|app|shop)\b(?:/[^\s<>()\[\]\"']*)?"
+    r"|(?<![@\w.-])(?:[\w-]*[^\W_][\w-]+\.)+(?!nr\b)(?-i:[a-z]{2,24}|[A-Z]{2,24})\b(?:/[^\s<>()\[\]\"']*)?"
+    r"|(?<![@\w.-])(?:[\w-]+\.)+[a-z]{2,24}/[^\s<>()\[\]\"']*",
     re.IGNORECASE,
 )
+_CODE: Final = re.compile(r"(?<![\w-])[^\W\d_](?=[\w-]*\d)\w*(?:-\w+)*")
+"""A word with digits in it: a discount code, a model, a norm. A currency before a number makes none."""
+_MONEY: Final = re.compile(r"(?:US|SEK|NOK|DKK|EUR|USD|GBP|kr)\d[\d.,]*\Z", re.IGNORECASE)
 _ISO_DATE: Final = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _TIME: Final = re.compile(
     r"\b([01]?\d|2[0-3])[:.]([0-5]\d)\b(?!\s?(?:kr|sek|eur|€|%|:-))(?![.,]\d)", re.IGNORECASE
@@ -45,8 +53,9 @@ _DAY_MONTH: Final = re.compile(
 _MONTH_DAY: Final = re.compile(
     rf"\b({_NAMES})\s(\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d)(?:,?\s(\d{{4}}))?", re.IGNORECASE
 )
-
-
+_FOLLOWING: Final = re.compile(r"[\s-]+(?:(?:business|working|calendar)\s)?([^\W\d_]+)")
+_CLOCK: Final = "clock"
+"""The unit of a time, which no amount has."""
 _FREE: Final = re.compile(
     r"\b(?:gratis|avgiftsfri\w*|kostnadsfri\w*|(?<!feel )free(?! to\b)|ilmai\w+|maksut\w+|vederlagsfri\w*)\b",
     re.IGNORECASE,
@@ -81,11 +90,15 @@ def facts(text: str, language: Language) -> frozenset[Fact]:
         for match in pattern.finditer(rest):
             found.append(read(match))
             rest = _blank(rest, *match.span())
+    for match in _CODE.finditer(rest):
+        if not _MONEY.match(match[0]):
+            found.append(Fact("code", frozenset({re.sub("[-_]", "", match[0].casefold())})))
+            rest = _blank(rest, *match.span())
     if _FREE.search(rest):
         # A price like any other, and one that is gladly promised.
         found.append(Fact("free", frozenset({"0"})))
     found += _numbers(rest)
-    found += _spelled(rest, language)
+    found += _spelled(NUMBER.sub(lambda match: " " * len(match[0]), rest), rest, language)
     return frozenset(found)
 
 
@@ -98,13 +111,18 @@ def _numbers(text: str) -> Iterator[Fact]:
     for match in NUMBER.finditer(text):
         moment = times.get(match.start("number"))
         if moment and moment.end() == match.end("number"):
-            clock = f"{int(moment[1])}:{moment[2]}"
             # "12.50" may be a time or a price: it stands if either does.
-            yield Fact("number", readings(match["number"]) | {clock}, unit_of(match))
+            yield Fact("number", readings_of(match) | _clock(moment), unit_of(match))
         elif moment:
-            yield Fact("number", frozenset({f"{int(moment[1])}:{moment[2]}"}))
+            yield Fact("number", _clock(moment), _CLOCK)
         elif not _is_minutes(match, times):
-            yield Fact("number", readings(match["number"]), unit_of(match))
+            yield Fact("number", readings_of(match), unit_of(match))
+
+
+def _clock(moment: re.Match[str]) -> frozenset[str]:
+    """Return how a time may be written: 18:00 also as a bare 18."""
+    hour = str(int(moment[1]))
+    return frozenset({f"{hour}:{moment[2]}", hour} if moment[2] == "00" else {f"{hour}:{moment[2]}"})
 
 
 def _is_minutes(found: re.Match[str], times: dict[int, re.Match[str]]) -> bool:
@@ -112,12 +130,14 @@ def _is_minutes(found: re.Match[str], times: dict[int, re.Match[str]]) -> bool:
     return any(start < found.start("number") < moment.end() for start, moment in times.items())
 
 
-def _spelled(text: str, language: Language) -> Iterator[Fact]:
-    tokens = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)?", text)
-    for at, token in enumerate(tokens):
-        if value := SPELLED[language].get(token.casefold()):
-            following = tokens[at + 1] if at + 1 < len(tokens) else ""
-            yield Fact("number", frozenset({value}), unit_named(following))
+def _spelled(text: str, whole: str, language: Language) -> Iterator[Fact]:
+    """Yield the numbers written as words; `text` is `whole` without those in digits."""
+    for number in spelled(text, language):
+        following = _FOLLOWING.match(whole, number.end)
+        unit = unit_named(following[1]) if following else ""
+        # "en vecka" is an amount; any other "en" or "one" is as likely an article.
+        if number.value > 1 or unit:
+            yield Fact("number", frozenset({str(number.value)}), unit)
 
 
 def _link(match: re.Match[str]) -> Fact:

@@ -3,8 +3,9 @@
 A simple judgement, in this order:
 
 1. `[n]` must point at a passage; others are taken out.
-2. Every fact (number, date, link, contact, "free") must stand in a cited passage. What the customer said may
-   be repeated, but supports nothing; an amount with a unit (500 kr, 60 days) may not: it confirms a hope.
+2. Every fact (number, in words too, date, link, contact, code, "free") must stand in a cited passage. What
+   the customer said may be repeated, but supports nothing; an amount with a unit (500 kr, 60 days) may not:
+   it confirms a hope.
 3. At least 60 % of the unit's content words and facts must stand in the cited passage, and the sentence there
    that is closest to it may not say the opposite (one is negated, the other not).
 4. A unit without a citation must pass the same with one passage and 75 % of its words; it is then cited.
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from foundation.turns import Language
+from graphs.courtesies import COURTESIES
 from graphs.facts import CITATION, Fact, facts
 from graphs.numbers import UNIT_NAMES
 from graphs.passages import Passage
@@ -33,23 +35,8 @@ _QUOTE: Final = 300
 
 _CONTACT: Final = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
 _UNIT_STEMS: Final = frozenset(map(stem, UNIT_NAMES))
+_CLAUSE: Final = re.compile(r"[.;:]\s|\s[–—-]\s|,?\s(?:och|and|og|ja|men|but|mutta)\s", re.IGNORECASE)
 _YES_NO: Final = re.compile(r"^\W*(?:ja|nej|yes|no|nei|kyllä|ei)\b[,.!]", re.IGNORECASE)
-_COURTESIES: Final = content(
-    "mejla maila ring ringa skriv besök läs email mail call phone visit read write hej tack fråga "
-    "frågan frågor hjälpa hjälper hjälp gärna hoppas välkommen svar svaret information enligt följande "
-    "steg stegen kontakta vänligen kort sammanfattning självklart absolut såklart undrar berätta mer "
-    "hör höra fler ytterligare lycka ledsen tyvärr förstår hello hi thanks thank question questions "
-    "help happy glad hope welcome answer information according following steps please let know sure "
-    "certainly absolutely course great sorry unfortunately understand summary here's further feel free "
-    "more ask reach hei takk spørsmål hjelpe hjelper gjerne håper velkommen svar informasjon ifølge "
-    "følgende trinn dessverre tak spørgsmål hjælpe hjælper velkommen oplysninger ifølge følgende "
-    "desværre selvfølgelig hei moi kiitos kysymys kysymyksiä auttaa autan mielelläni toivottavasti "
-    "tervetuloa vastaus seuraavat vaiheet valitettavasti tietysti lisää engelska engelske svenska "
-    "svenske norska norske danska danske finska finske english swedish norwegian danish finnish "
-    "ruotsinkielisistä englanninkielisistä norjankielisistä tanskankielisistä suomenkielisistä "
-    "tiedoistamme"
-)
-
 Verdict = Literal["supported", "neutral", "unsupported"]
 
 
@@ -126,11 +113,11 @@ class Grounding:
     def _claims_nothing(self, unit: Unit, plain: _Read) -> bool:
         if any(not self._is_echo(fact) for fact in plain.facts):
             return False
-        if plain.words <= _COURTESIES:
+        if plain.words <= COURTESIES:
             return True
         leads_in = unit.text.rstrip("*_ ").endswith((":", "?")) or unit.kind == "heading"
         known = self._customer.words.union(*(whole.words for whole in self._whole))
-        return leads_in and plain.words <= _COURTESIES | known
+        return leads_in and plain.words <= COURTESIES | known
 
     def _is_foreign(self, index: int) -> bool:
         return self._passages[index].language != self._language
@@ -163,15 +150,19 @@ class Grounding:
         return Judgement("unsupported", reason="citation")
 
     def _contradicts(self, index: int, plain: _Read) -> bool:
-        """Say whether the sentence closest to a unit says its opposite."""
-        same, opposite = 0.0, 0.0
+        """Say whether a sentence says the opposite of a unit, and no other on the matter says the same."""
+        agreeing, opposed = list[_Read](), list[_Read]()
         for sentence in self._sentences[index]:
+            agrees = sentence.negated == _denies(plain, sentence, self._language)
+            (agreeing if agrees else opposed).append(sentence)
+        for sentence in opposed:
             alike = _share(sentence.words, plain.words)
-            if sentence.negated == plain.negated:
-                same = max(same, alike)
-            else:
-                opposite = max(opposite, alike)
-        return opposite >= _ALIKE and opposite > same
+            matter = sentence.words & plain.words
+            if alike >= _ALIKE and not any(
+                other.words & matter and _share(other.words, plain.words) >= alike for other in agreeing
+            ):
+                return True
+        return False
 
 
 def _read(text: str, *languages: Language) -> _Read:
@@ -204,9 +195,19 @@ def _joined(parts: Sequence[_Read]) -> _Read:
     )
 
 
+def _denies(plain: _Read, sentence: _Read, language: Language) -> bool:
+    """Say whether a unit denies what a sentence is about; where it joins several, by their own clauses."""
+    if not plain.negated:
+        return False
+    own = [
+        clause for clause in _CLAUSE.split(plain.text) if _share(content(clause), sentence.words) >= _ALIKE
+    ]
+    return any(negated(_YES_NO.sub("", clause), language) for clause in own) if own else True
+
+
 def _support(plain: _Read, words: frozenset[str], known: frozenset[Fact]) -> float:
     """Return which part of a unit's words and facts is among others; courtesies and echoes do not count."""
-    meaning = plain.words - _COURTESIES
+    meaning = plain.words - COURTESIES
     found = sum(fact.stands_in(known) for fact in plain.facts)
     total = len(meaning) + found
     return (len(meaning & words) + found) / total if total else 0.0

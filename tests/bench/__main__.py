@@ -10,7 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import busy, density, first_answer, flood, growth, ingest, search, stopped, stream, turns
+from tests.bench import (
+    busy,
+    density,
+    first_answer,
+    flood,
+    gate,
+    growth,
+    ingest,
+    search,
+    stopped,
+    stream,
+    turns,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
     "search": search.measure,
     "turns": lambda _data: turns.measure(),
     "stream": lambda _data: stream.measure(),
+    "gate": lambda _data: gate.measure(),
     "growth": lambda _data: growth.measure(),
     "density": lambda _data: density.measure(),
     "flood": lambda _data: flood.measure(),

@@ -17,6 +17,7 @@ from tests.eval import (
     demo,
     extraction,
     fit_confidence,
+    grounding,
     policy,
     pools,
     quotes,
@@ -49,6 +50,7 @@ EVALS: dict[str, Callable[[], list[Result]]] = {
     "extraction": extraction.measure,
     "retrieval": retrieval.main,
     "policy": policy.measure,
+    "grounding": grounding.measure,
     "cache": cache.measure,
 }
 

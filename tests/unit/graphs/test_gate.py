@@ -61,6 +61,13 @@ def test_what_stands_in_the_cited_passage_is_shown(said: str) -> None:
         ("Ring 070-123 45 67 [1].", "fact"),
         ("Läs mer på https://ond.se/villkor [1].", "fact"),
         ("Frakten är gratis [1].", "fact"),
+        ("Du har trettiofem dagars öppet köp [1].", "fact"),
+        ("Du har ett års öppet köp [1].", "fact"),
+        ("Frakten kostar 1 299 tkr [1].", "fact"),
+        ("Frakten kostar SEK1450 [1].", "fact"),
+        ("Ange koden SOMMAR25 för öppet köp [1].", "fact"),
+        ("Läs mer på butiken.xyz [1].", "fact"),
+        ("Läs mer på t.me/butiken [1].", "fact"),
         ("Vi har butiker i hela landet [1].", "words"),
         ("Underkläder kan returneras [1].", "negation"),
         ("Vi har butiker i hela landet.", "citation"),
@@ -164,3 +171,35 @@ def test_an_article_is_no_denial() -> None:
     no_fee = passage("Vi tar ingen avgift för en retur till butik.")
 
     assert released("Vi tar en avgift för en retur till butik [1].", passages=(no_fee,))[0] == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Jag förstår att det är frustrerande.",
+        "Jag ber om ursäkt för besväret.",
+        "I'm sorry to hear that.",
+        "Vi beklager ulempen.",
+        "Jeg er ked af ulejligheden.",
+        "Pahoittelen vaivaa.",
+    ],
+)
+def test_feeling_with_somebody_claims_nothing(said: str) -> None:
+    rest = "Varan ska vara oanvänd [1]."
+
+    assert released(f"{said} {rest}")[0] == f"{said} {rest}"
+
+
+def test_kind_words_do_not_carry_a_promise() -> None:
+    assert released("Jag beklagar besväret och skickar en ny vara. Varan ska vara oanvänd [1].")[0] == (
+        "Varan ska vara oanvänd [1]."
+    )
+
+
+def test_a_denial_counts_for_the_clause_it_stands_in() -> None:
+    two = (passage("Vi tar ingen avgift för retur."), passage("Varan ska vara oanvänd."))
+    joined = "Vi tar ingen avgift för retur och varan ska vara oanvänd [1][2]."
+
+    assert released(joined, passages=two)[0].replace("] [", "][") == joined
+    assert released("Varan ska vara oanvänd och underkläder kan returneras [1].")[0] == ""
+    assert released("Varan är inte trasig och underkläder kan returneras [1].")[0] == ""
