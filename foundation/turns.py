@@ -10,7 +10,7 @@ from foundation.ids import ConversationId, TenantId, TurnId
 Language = Literal["sv", "en", "nb", "da", "fi"]
 Author = Literal["customer", "agent", "staff", "system"]
 Outcome = Literal["answered", "unknown", "smalltalk", "blocked", "asked", "failed"]
-"""`asked`: a procedure asked the customer something and waits for the answer."""
+"""`asked`: the customer was asked something, by a procedure that waits for it, or what they mean."""
 
 
 class Value(BaseModel):

@@ -16,6 +16,7 @@ ReplyName = Literal[
     "goodbye",
     "anger",
     "unknown",
+    "clarify",
     "blocked",
     "failed",
     "handover",

@@ -3,6 +3,7 @@
 from graphs.nodes import (
     approved,
     cached,
+    clarify,
     confidence,
     generate,
     policy,
@@ -15,6 +16,7 @@ from graphs.nodes import (
 __all__ = [
     "approved",
     "cached",
+    "clarify",
     "confidence",
     "generate",
     "policy",

@@ -207,3 +207,21 @@ async def test_many_turns_run_at_once() -> None:
     agent, _ = shop("Du har 30 dagars öppet köp [1].")
     answers = await asyncio.gather(*(agent.ask(QUESTION) for _ in range(20)))
     assert {final(events).text for events in answers} == {"Du har 30 dagars öppet köp [1]."}
+
+
+async def test_a_question_of_one_word_is_asked_back_with_what_there_is() -> None:
+    found = tuple(
+        passage().model_copy(update={"heading": heading, "lexical": 0.8})
+        for heading in ("Villkor > Öppet köp", "Villkor > Frakt", "Villkor > Öppet köp")
+    )
+    agent, answerer = shop("x", passages=found, certainty=0.2)
+    events = await agent.ask("retur?", language="sv")
+    answer = final(events)
+    assert (answer.outcome, answer.offer_person) == ("asked", False)
+    assert answer.text == f"{REPLIES.text('clarify', 'sv')}\n\n- Öppet köp\n- Frakt"
+    assert shown(events) == answer.text
+    assert answerer.asked == []
+    for other in ("Kan jag returnera en jacka utan kvitto?", "hur då?"):
+        assert final(await agent.ask(other, language="sv")).outcome == "unknown"
+    sure, _ = shop("Du har 30 dagars öppet köp [1].", passages=found, certainty=0.9)
+    assert final(await sure.ask("retur?", language="sv")).outcome == "answered"
