@@ -10,6 +10,8 @@ from pydantic import Field
 
 from foundation.ids import TenantId
 from foundation.turns import Language, Status, Value
+from graphs.orders import obeying_nobody
+from graphs.policies.port import Decision
 from graphs.ports import Ports
 from graphs.registry import node
 from graphs.smalltalk import without_smalltalk
@@ -30,7 +32,7 @@ class RetrieveOptions(Value):
 
 @node("retrieve", options=RetrieveOptions, routes=("found", "nothing"))
 async def retrieve(state: TurnState, runtime: Runtime[Ports], options: RetrieveOptions) -> TurnState:
-    """Search the tenant's knowledge."""
+    """Search the tenant's knowledge; of a passage, what orders the assistant about is left out."""
     runtime.stream_writer(Status(stage="searching"))
     query = search_query(state["text"], state["history"])
     passages = await runtime.context.retriever.search(
@@ -39,10 +41,15 @@ async def retrieve(state: TurnState, runtime: Runtime[Ports], options: RetrieveO
         language=cast("Language", state["language"]),
         limit=options.limit,
     )
+    read = [obeying_nobody(passage) for passage in passages]
+    kept = [passage for passage in read if passage is not None]
+    cut = sum(before is not after for before, after in zip(passages, read, strict=True))
+    refused = Decision(action="block", rule="injection", reason=f"passages: {cut}")
     return {
         "query": query,
-        "passages": [passage.model_dump(mode="json") for passage in passages],
-        "route": "found" if passages else "nothing",
+        "passages": [passage.model_dump(mode="json") for passage in kept],
+        "policies": [refused.model_dump(mode="json")] if cut else [],
+        "route": "found" if kept else "nothing",
     }
 
 
