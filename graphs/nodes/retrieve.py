@@ -10,8 +10,7 @@ from pydantic import Field
 
 from foundation.ids import TenantId
 from foundation.turns import Language, Status, Value
-from graphs.passages import Passage
-from graphs.policies.orders import without_orders
+from graphs.orders import obeying_nobody
 from graphs.policies.pii import KINDS
 from graphs.policies.port import Decision
 from graphs.ports import Ports
@@ -26,8 +25,6 @@ _ASKS_ON: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_FOLLOW_UP: Final = 8
-_ORDERS_FOUND: Final = Decision(action="redact", rule="injection", reason="passage")
-"""A document gave orders to the agent: they were taken out before anything reads it."""
 _ABOUT_THEMSELVES: Final = re.compile(
     r"(?i:\b(?:jag heter|mitt namn är|my name is|jeg heter|mit navn er|nimeni on))"
     r"\s+[A-ZÅÄÖÆØ][\w'-]+(?:\s+[A-ZÅÄÖÆØ][\w'-]+)?[,.!]?"
@@ -53,19 +50,16 @@ async def retrieve(state: TurnState, runtime: Runtime[Ports], options: RetrieveO
         language=cast("Language", state["language"]),
         limit=options.limit,
     )
-    harmless = [_harmless(passage) for passage in passages]
-    cleaned = [passage.text for passage in harmless] != [passage.text for passage in passages]
+    read = [obeying_nobody(passage) for passage in passages]
+    kept = [passage for passage in read if passage is not None]
+    cut = sum(before is not after for before, after in zip(passages, read, strict=True))
+    refused = Decision(action="block", rule="injection", reason=f"passages: {cut}")
     return {
         "query": query,
-        "passages": [passage.model_dump(mode="json") for passage in harmless],
-        "policies": [_ORDERS_FOUND.model_dump(mode="json")] if cleaned else [],
-        "route": "found" if passages else "nothing",
+        "passages": [passage.model_dump(mode="json") for passage in kept],
+        "policies": [refused.model_dump(mode="json")] if cut else [],
+        "route": "found" if kept else "nothing",
     }
-
-
-def _harmless(passage: Passage) -> Passage:
-    left = without_orders(passage.text)
-    return passage if left == passage.text else passage.model_copy(update={"text": left})
 
 
 def search_query(text: str, history: Sequence[dict[str, str]]) -> str:

@@ -48,25 +48,8 @@ _PATTERNS: Final = (
 )
 _INJECTIONS: Final = tuple(re.compile(pattern, re.IGNORECASE) for pattern in _PATTERNS)
 
-_SENTENCE: Final = re.compile(r"(?<=[.!?…\n])(?=\s)")
-"""Between sentences; the space stays at the beginning of the next one."""
-
 
 def orders(text: str) -> tuple[tuple[int, int], ...]:
     """Return where the first such wording stands in a text, its white space squeezed; else nothing."""
     found = (pattern.search(text) for pattern in _INJECTIONS)
     return next(((match.span(),) for match in found if match), ())
-
-
-def without_orders(text: str) -> str:
-    """Return a document's text without the sentences and lines that give orders to the agent.
-
-    A document is data: whatever it says to whoever reads it is not addressed to the agent.
-    """
-    if not orders(_squeezed(text)):
-        return text
-    return "".join(part for part in _SENTENCE.split(text) if not orders(_squeezed(part))).strip()
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"\s+", " ", text)

@@ -10,6 +10,7 @@ from lxml.html import HtmlElement
 
 from foundation.errors import ExtractionFailed
 from ingest.extract.detect import HTML, decode
+from ingest.extract.hidden import drop_hidden
 from ingest.extract.markup import anchor_of, blocks_of, headings_of
 from ingest.extract.port import Block, Document, compose
 from ingest.extract.reasons import Reason
@@ -26,6 +27,7 @@ def extract(content: bytes, name: str) -> Document:
         ExtractionFailed: `no_text`, also for pages that only a browser's scripts would fill.
     """
     page = parse(decode(content))
+    drop_hidden(page)
     title = _title(page) or PurePath(name).stem
     language = page.get("lang")
     blocks = _anchored(_main_content(page), page) or _all_but_furniture(page)

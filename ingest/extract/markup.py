@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from lxml.html import HtmlElement
 
+from ingest.extract.hidden import is_hidden
 from ingest.extract.port import Block, BlockKind
 
 _SKIPPED = {
@@ -125,7 +126,7 @@ class _Walk:
 
     def element(self, element: HtmlElement, depth: int) -> None:
         tag = element.tag
-        if not isinstance(tag, str) or tag in _SKIPPED or _hidden(element) or depth > _MAX_DEPTH:
+        if not isinstance(tag, str) or tag in _SKIPPED or is_hidden(element) or depth > _MAX_DEPTH:
             return
         if tag in _INLINE and not _holds_blocks(element):
             self.run.append(_inline(element))
@@ -147,11 +148,6 @@ class _Walk:
             self.flush()
 
 
-def _hidden(element: HtmlElement) -> bool:
-    style = (element.get("style") or "").replace(" ", "").lower()
-    return element.get("hidden") is not None or "display:none" in style
-
-
 def _holds_blocks(element: HtmlElement) -> bool:
     return any(isinstance(inner.tag, str) and inner.tag not in _INLINE for inner in element.iterdescendants())
 
@@ -160,7 +156,7 @@ def _inline(element: HtmlElement) -> str:
     """Return the element's text in one piece; absolute links stay, since an answer may cite them."""
     if element.tag in {"br", "wbr"}:
         return "\x1e" if element.tag == "br" else ""
-    if element.tag in _SKIPPED or not isinstance(element.tag, str):
+    if element.tag in _SKIPPED or not isinstance(element.tag, str) or is_hidden(element):
         return ""
     parts = [element.text or ""]
     for child in element:

@@ -8,8 +8,15 @@ from dataclasses import dataclass, replace
 
 from pypdf import PageObject
 
+from ingest.extract.pdf_paint import Paint
+
 _EDGE = 0.1
 """Headers and footers lie in this share of the page's height, at the top and at the bottom."""
+_BESIDE = 20
+"""Points outside the page from which text is not on it."""
+_TINY = 2.0
+"""Points; smaller text is not meant for eyes where the page has text of `_SMALLEST` or more."""
+_SMALLEST = 5.0
 _PAGE_NUMBER = re.compile(
     r"\W*(?:(?:page|sida|sid|side|sivu|s|p)\b\.?\s*)?\d{1,4}(?:\s*(?:/|of|av|\()\s*\d{1,4}\)?)?\W*", re.I
 )
@@ -45,13 +52,43 @@ class Line:
 
 
 def lines_of(page: PageObject, number: int) -> list[Line]:
-    """Return the page's lines in the order in which they were drawn, which is reading order in most files."""
+    """Return the page's lines in the order in which they were drawn, which is reading order in most files.
+
+    Left out is what nobody sees: beside the page, too small to read, or white on nothing.
+    """
+    paint = Paint(images=_images(page))
+    lines = _drawn(page, number, paint)
+    if paint.doubted:
+        # Scanners' programs write the text first and the picture over it: look again.
+        again = Paint(images=paint.images, boxes=paint.boxes, everywhere=paint.everywhere)
+        lines = _drawn(page, number, again)
+    return [replace(line, text=" ".join(line.text.split())) for line in _readable(lines)]
+
+
+def _images(page: PageObject) -> frozenset[str]:
+    """Return the names of the page's pictures."""
+    resources = page.get("/Resources")
+    named = resources.get_object().get("/XObject") if resources is not None else None
+    if named is None:
+        return frozenset()
+    return frozenset(
+        str(name)
+        for name, drawn in named.get_object().items()
+        if drawn.get_object().get("/Subtype") == "/Image"
+    )
+
+
+def _drawn(page: PageObject, number: int, paint: Paint) -> list[Line]:
     lines: list[Line] = []
     box = page.mediabox
     low, high = float(box.bottom), float(box.top)
 
     def visit(text: str, cm: Sequence[float], tm: Sequence[float], font: object, size: float) -> None:
+        needs_ground = paint.flush()
         if not text.strip():
+            return
+        at = _point(cm, tm)
+        if (needs_ground and not paint.lies_behind(*at)) or _is_beside(at, page):
             return
         x, y, scale = _place(cm, tm)
         size = abs(size) * scale or 1.0
@@ -65,8 +102,8 @@ def lines_of(page: PageObject, number: int) -> list[Line]:
             elif part.strip():
                 lines.append(line)
 
-    page.extract_text(visitor_text=visit)
-    return [replace(line, text=" ".join(line.text.split())) for line in lines]
+    page.extract_text(visitor_operand_before=paint.operate, visitor_text=visit)
+    return lines
 
 
 def without_running_lines(pages: Iterable[list[Line]]) -> list[Line]:
@@ -86,11 +123,33 @@ def _edge_key(line: Line) -> tuple[str, int]:
     return re.sub(r"\d+", "#", line.text), round(line.y / 4)
 
 
+def _readable(lines: list[Line]) -> list[Line]:
+    """Return the lines without those too small to read, on a page that has others."""
+    if max((line.size for line in lines), default=0) < _SMALLEST:
+        return lines  # sizes are not always told
+    return [line for line in lines if line.size >= _TINY]
+
+
+def _is_beside(at: tuple[float, float], page: PageObject) -> bool:
+    """Say whether text begins so far outside the page's visible part that none of it can be read."""
+    box = page.cropbox
+    x, y = at
+    # A line may begin far to the left, or below a page that is turned, and still run into it.
+    return (
+        not float(box.left) - float(box.width) <= x <= float(box.right) + _BESIDE
+        or not float(box.bottom) - _BESIDE <= y <= float(box.top) + _BESIDE
+    )
+
+
+def _point(cm: Sequence[float], tm: Sequence[float]) -> tuple[float, float]:
+    """Return where text begins on the page."""
+    return tm[4] * cm[0] + tm[5] * cm[2] + cm[4], tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+
+
 def _place(cm: Sequence[float], tm: Sequence[float]) -> tuple[float, float, float]:
     """Return x, y along the text's own direction (so that rotated pages read alike), and the scale."""
     a, b = tm[0] * cm[0] + tm[1] * cm[2], tm[0] * cm[1] + tm[1] * cm[3]
-    x = tm[4] * cm[0] + tm[5] * cm[2] + cm[4]
-    y = tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+    x, y = _point(cm, tm)
     scale = math.hypot(a, b)
     if scale == 0 or (abs(b) < 1e-6 and a > 0):
         return x, y, scale

@@ -5,8 +5,10 @@ own sentences (tests/eval/answers.py) and of inventions of known kind (tests/eva
 gate's rules are improved by looking at the development half only; the halves share no document, no opener and
 no lead-in.
 
-`invented_through`: which part of the inventions (numbers, links, contacts, codes, wrong citations) a customer
-saw; aim 0. `right_withheld`: which part of the right sentences a customer did not see; aim .05.
+`invented_through`: which part of the inventions (numbers, links, contacts, codes, wrong citations) a
+customer saw; aim 0. `right_withheld`: which part of the right sentences a customer did not see; aim .05.
+`borrowed_through`: which part of the sentences whose number is another one of the same passage; the gate
+compares numbers with the whole passage, so that many get through.
 """
 
 import asyncio
@@ -98,20 +100,23 @@ async def _measure(*, show: bool) -> list[dict[str, object]]:
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, object]:
     """Return the shares, and by kind what went wrong of how many."""
-    invented = [each for each in outcomes if _is_invented(each.said)]
+    borrowed = [each for each in outcomes if each.said.kind == "borrowed"]
+    invented = [each for each in outcomes if _is_invented(each.said) and each not in borrowed]
     told = [each for each in outcomes if not _is_invented(each.said)]
     return {
         "right_sentences": len(told),
         "right_withheld": _share([not each.shown for each in told]),
         "inventions": len(invented),
         "invented_through": _share([each.shown for each in invented]),
+        "borrowed": len(borrowed),
+        "borrowed_through": _share([each.shown for each in borrowed]),
         "withheld_by_kind": _by_kind(told, wrong_if=False),
         "through_by_kind": _by_kind(invented, wrong_if=True),
     }
 
 
 def answers(part: str, half: Half) -> Iterator[Answer]:
-    """Yield the answers of a part's half: of each passage a right one, and one with an invention."""
+    """Yield a half's answers: a right one of each passage, one with an invention, one that borrows a number."""
     language: Language = "sv" if part in ("faq_sv", "sv_from_en") else "en"
     pick = random.Random(f"{part} {half}")
     sources = [each for each in _sources(part) if half_of(each.key) == half and each.told]
@@ -134,6 +139,10 @@ def answers(part: str, half: Half) -> Iterator[Answer]:
         said = [right(each, at, language, half, pick) for each in _some(source.told, 2, pick)]
         said.insert(pick.randrange(len(said) + 1), planted)
         yield Answer(question, tuple(said), _pieces(said, pick))
+        own = random.Random(source.passage.text)
+        lent = Inventor(language, known, own).borrowed(own.choice(source.told), at, source.passage.text)
+        if lent is not None:
+            yield Answer(question, (lent,), _pieces([lent], own))
 
 
 def _right_answer(

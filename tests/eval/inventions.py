@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from foundation.turns import Language
-from tests.eval.answers import Said, cite
+from tests.eval.answers import Said, cite, plain
 
 _NUMBER: Final = re.compile(r"(?<![\w.,:§-])\d{1,3}(?:[ ,]\d{3})+|(?<![\w.,:§-])\d+(?:[.,]\d+)?")
 _PRICE: Final = re.compile(r"\$\d[\d,.]*\d|\$\d|\d[\d ]*\s(?:kr|SEK|kronor)\b")
@@ -107,6 +107,16 @@ class Inventor:
             if (not rare or self._pick.random() < 0.25) and (said := ways[kind]()) is not None:
                 return said
         return self._hidden(sentence, source, self._amount(), "hidden")
+
+    def borrowed(self, sentence: str, source: int, passage: str) -> Said | None:
+        """Put a number of the passage's other sentences where this sentence has one of its own."""
+        own = list(_NUMBER.finditer(sentence))
+        others = sorted(set(_NUMBER.findall(passage.replace(sentence, ""))) - set(_NUMBER.findall(sentence)))
+        if not own or not others:
+            return None
+        match, new = self._pick.choice(own), self._pick.choice(others)
+        text = sentence[: match.start()] + new + sentence[match.end() :]
+        return None if text in passage else Said(cite(text, source), "borrowed", plain(text), source)
 
     def _changed(self, sentence: str, source: int, pattern: re.Pattern[str], kind: str) -> Said | None:
         found = list(pattern.finditer(sentence))

@@ -107,8 +107,8 @@ async def test_orders_in_a_document_are_taken_out_before_anything_reads_it() -> 
         FIRST, passages=(passage(f"Du har 30 dagars öppet köp. {attack}Frakten kostar 49 kr."),)
     )
     answer = final(await agent.ask("Hur länge har jag på mig?"))
-    assert answerer.asked[0].passages[0].text == "Du har 30 dagars öppet köp. Frakten kostar 49 kr."
-    assert decisions(answer) == [("", "redact", "before")]
+    assert answerer.asked[0].passages[0].text == "Du har 30 dagars öppet köp."
+    assert decisions(answer) == [("", "block", "before")]
     assert answer.text == FIRST.strip()
 
 
