@@ -116,7 +116,7 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def answers(part: str, half: Half) -> Iterator[Answer]:
-    """Yield a half's answers: a right one of each passage, one with an invention, one that borrows a number."""
+    """Yield per passage of a half: a right answer, one with an invention, one that borrows a number."""
     language: Language = "sv" if part in ("faq_sv", "sv_from_en") else "en"
     pick = random.Random(f"{part} {half}")
     sources = [each for each in _sources(part) if half_of(each.key) == half and each.told]
