@@ -6,6 +6,7 @@ A simple judgement, in this order:
 2. Every fact (number, in words too, date, link, contact, code, "free") must stand in a cited passage. What
    the customer said may be repeated, but supports nothing; an amount with a unit (500 kr, 60 days) may not:
    it confirms a hope.
+   A number must also stand where the passage speaks of the same thing, not only anywhere in it.
 3. At least 60 % of the unit's content words and facts must stand in the cited passage, and the sentence there
    that is closest to it may not say the opposite (one is negated, the other not).
 4. A unit without a citation must pass the same with one passage and 75 % of its words; it is then cited.
@@ -31,6 +32,9 @@ from graphs.words import content, negated, stem
 CITED_SHARE: Final = 0.6
 UNCITED_SHARE: Final = 0.75
 _ALIKE: Final = 0.5
+_APART: Final = 0.4
+"""Which part of what a unit shares with the sentence nearest to it a number's own sentence must share."""
+_PLACED: Final = frozenset({"number", "date"})
 _QUOTE: Final = 300
 
 _CONTACT: Final = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
@@ -135,9 +139,26 @@ class Grounding:
         if _support(plain, words, known) < CITED_SHARE:
             foreign = any(map(self._is_foreign, cited))
             return Judgement("supported", cited) if foreign else Judgement("unsupported", reason="words")
+        if not any(map(self._is_foreign, cited)) and self._borrows(plain, cited):
+            return Judgement("unsupported", reason="fact")
         if any(self._contradicts(index, plain) for index in cited if not self._is_foreign(index)):
             return Judgement("unsupported", reason="negation")
         return Judgement("supported", cited)
+
+    def _borrows(self, plain: _Read, cited: tuple[int, ...]) -> bool:
+        """Say whether a number of a unit stands only where the passages speak of something else."""
+        sentences = [sentence for index in cited for sentence in self._sentences[index]]
+        nearest = max((_share(plain.words, sentence.words) for sentence in sentences), default=0.0)
+        for fact in plain.facts:
+            holders = [each for each in sentences if fact.kind in _PLACED and fact.stands_in(each.facts)]
+            # A number that no sentence has stands in the title or the heading, or is an echo.
+            if holders and not any(
+                _share(plain.words, each.words) >= _APART * nearest
+                or _share(each.words, plain.words) >= _ALIKE  # said as well, in a unit that joins several
+                for each in holders
+            ):
+                return True
+        return False
 
     def _attribute(self, plain: _Read) -> Judgement:
         """Find the one passage that supports a unit which cites none."""

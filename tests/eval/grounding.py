@@ -5,10 +5,9 @@ own sentences (tests/eval/answers.py) and of inventions of known kind (tests/eva
 gate's rules are improved by looking at the development half only; the halves share no document, no opener and
 no lead-in.
 
-`invented_through`: which part of the inventions (numbers, links, contacts, codes, wrong citations) a
-customer saw; aim 0. `right_withheld`: which part of the right sentences a customer did not see; aim .05.
-`borrowed_through`: which part of the sentences whose number is another one of the same passage; the gate
-compares numbers with the whole passage, so that many get through.
+`invented_through`: which part of the inventions (numbers, links, contacts, codes, wrong citations) a customer
+saw; aim 0. `right_withheld`: which part of the right sentences a customer did not see; aim .05.
+`borrowed_through`: which part of the sentences whose number is another one of the same passage.
 """
 
 import asyncio
@@ -116,7 +115,7 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def answers(part: str, half: Half) -> Iterator[Answer]:
-    """Yield per passage of a half: a right answer, one with an invention, one that borrows a number."""
+    """Yield a half's answers: of each passage a right one, one that invents, one with a borrowed number."""
     language: Language = "sv" if part in ("faq_sv", "sv_from_en") else "en"
     pick = random.Random(f"{part} {half}")
     sources = [each for each in _sources(part) if half_of(each.key) == half and each.told]

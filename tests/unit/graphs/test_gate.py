@@ -203,3 +203,29 @@ def test_a_denial_counts_for_the_clause_it_stands_in() -> None:
     assert released(joined, passages=two)[0].replace("] [", "][") == joined
     assert released("Varan ska vara oanvänd och underkläder kan returneras [1].")[0] == ""
     assert released("Varan är inte trasig och underkläder kan returneras [1].")[0] == ""
+
+
+PRICES = "Frakten till ombud kostar 49 kr. Leveransen till Åre tar 12 dagar. Presentkort gäller i 24 månader."
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Frakten till ombud kostar 12 kr [1].",
+        "Leveransen till Åre tar 24 dagar [1].",
+        "Presentkort gäller i 49 månader [1].",
+    ],
+)
+def test_a_number_of_another_sentence_is_no_support(said: str) -> None:
+    numbers = "Frakten till ombud kostar 49. Leveransen till Åre tar 12. Presentkort gäller i 24."
+
+    assert released(said, passages=(passage(PRICES),))[0] == ""
+    assert released(said, passages=(passage(numbers),))[0] == ""
+
+
+def test_sentences_that_are_joined_keep_their_numbers() -> None:
+    joined = (
+        "Frakten till ombud kostar 49 kr, leveransen tar 12 dagar och presentkort gäller i 24 månader [1]."
+    )
+
+    assert released(joined, passages=(passage(PRICES),))[0] == joined
