@@ -74,6 +74,9 @@ class Grounding:
             [_read_passage(each, passage.language, language) for each in _statements(passage.text)]
             for passage in passages
         ]
+        self._headers = [
+            _read_passage(_table_headers(each.text), each.language, language).facts for each in passages
+        ]
         self._whole = [
             _joined(
                 [_read_passage(f"{passage.title}. {passage.heading}", passage.language, language), *sentences]
@@ -148,8 +151,11 @@ class Grounding:
     def _borrows(self, plain: _Read, cited: tuple[int, ...]) -> bool:
         """Say whether a number of a unit stands only where the passages speak of something else."""
         sentences = [sentence for index in cited for sentence in self._sentences[index]]
+        headers = frozenset[Fact]().union(*(self._headers[index] for index in cited))
         nearest = max((_share(plain.words, sentence.words) for sentence in sentences), default=0.0)
         for fact in plain.facts:
+            if fact.stands_in(headers):  # which belong to every row
+                continue
             holders = [each for each in sentences if fact.kind in _PLACED and fact.stands_in(each.facts)]
             # A number that no sentence has stands in the title or the heading, or is an echo.
             if holders and not any(
@@ -205,6 +211,11 @@ def _statements(text: str) -> list[str]:
         for line in (unit.text.split("\n") if unit.kind == "table" else [unit.text])
         if any(map(str.isalnum, line))
     ]
+
+
+def _table_headers(text: str) -> str:
+    """Return the first rows of a passage's tables."""
+    return "\n".join(unit.text.partition("\n")[0] for unit in units(text) if unit.kind == "table")
 
 
 def _joined(parts: Sequence[_Read]) -> _Read:

@@ -229,3 +229,10 @@ def test_sentences_that_are_joined_keep_their_numbers() -> None:
     )
 
     assert released(joined, passages=(passage(PRICES),))[0] == joined
+
+
+def test_the_numbers_of_a_tables_header_belong_to_its_rows() -> None:
+    table = "| Utrustning | 1 dag | 3 dagar |\n| --- | --- | --- |\n| Snöskor med stavar | 195 kr | 450 kr |"
+    said = "Snöskor med stavar: 1 dag 195 kr, 3 dagar 450 kr [1]."
+
+    assert released(said, passages=(passage(table),))[0] == said
