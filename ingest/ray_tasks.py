@@ -34,8 +34,6 @@ _MERCY = 5.0
 """Seconds after the time limit until a worker that does not react is ended."""
 
 
-_NICE = 10
-"""How far back workers stand, in the system's steps of priority."""
 
 
 class _TooLong(BaseException):
@@ -51,8 +49,11 @@ def _engine() -> Any:
 
 
 def _stand_back() -> None:
-    """Let customers' turns have the core first: ingestion fills all cores for as long as it goes on."""
-    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    """Let customers' turns have the core at once: ingestion fills all cores for as long as it goes on.
+
+    A process of low priority is still let finish its slice; an idle one gives way to whoever wakes.
+    """
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _embed(texts: list[str]) -> Vectors:
