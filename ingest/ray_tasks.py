@@ -34,8 +34,6 @@ _MERCY = 5.0
 """Seconds after the time limit until a worker that does not react is ended."""
 
 
-
-
 class _TooLong(BaseException):
     """The extraction's time is up. No `Exception`: parsers catch those and would go on."""
 
