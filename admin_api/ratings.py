@@ -18,30 +18,10 @@ class Rating(BaseModel):
     """Whether the answer was right."""
 
 
-class SettingState(BaseModel):
-    """What a threshold would have meant for the questions so far."""
-
-    threshold: float
-    coverage: float
-    """The share of the questions that would be answered."""
-    expected_wrong: float | None
-    """The share of those answers that would be wrong, by the calibrated confidence."""
-    rated_wrong: float | None
-    """The same by the ratings; null where nothing was rated."""
-    rated: int
-
-
-class DialState(BaseModel):
-    topic: str
-    """The title of the source found first; empty for all together."""
-    questions: int
-    settings: list[SettingState]
-
-
 class Dials(BaseModel):
     calibration: Calibration
     """What the ratings make of the confidence; the next release takes it."""
-    dials: list[DialState]
+    dials: list[Dial]
 
 
 router = APIRouter(tags=["ratings"])
@@ -58,18 +38,4 @@ async def rate(desk: DeskDep, conversation_id: str, position: int, body: Rating)
 async def dial(desk: DeskDep, topics: Annotated[int, Query(ge=0, le=50)] = 10) -> Dials:
     """Show, for all questions and per topic, wrong answers to be expected against the share answered."""
     calibration, dials = await Ratings(desk.tenancy).dial(desk.tenant_id, topics=topics)
-    return Dials(calibration=calibration, dials=[_state(each) for each in dials])
-
-
-def _state(dial: Dial) -> DialState:
-    settings = [
-        SettingState(
-            threshold=each.threshold,
-            coverage=each.coverage,
-            expected_wrong=each.expected_wrong,
-            rated_wrong=each.rated_wrong,
-            rated=each.rated,
-        )
-        for each in dial.settings
-    ]
-    return DialState(topic=dial.topic, questions=dial.questions, settings=settings)
+    return Dials(calibration=calibration, dials=dials)

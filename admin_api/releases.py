@@ -1,14 +1,13 @@
 """Routes for releases and the agent's settings: drafts become what customers meet."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from admin_api.desk import DeskDep
-from agents.behaviour import Behaviour, Settings
-from agents.releases import Releases, ReleaseView
+from agents.behaviour import Settings
+from agents.releases import PublishedRelease, Releases
 
 
 class Publish(BaseModel):
@@ -18,18 +17,8 @@ class Publish(BaseModel):
     """What is new in it, for those who read the list."""
 
 
-class ReleaseState(BaseModel):
-    number: int
-    note: str
-    published_by: str
-    published_at: datetime
-    restored_from: int | None
-    """The earlier release whose behaviour it brought back."""
-    behaviour: Behaviour
-
-
 class ReleaseList(BaseModel):
-    releases: list[ReleaseState]
+    releases: list[PublishedRelease]
     next: int | None = None
     """Give this as `before` for the ones that precede; null at the end."""
 
@@ -57,34 +46,23 @@ async def listed(
 ) -> ReleaseList:
     """List releases, newest first. The first of all is the one that answers."""
     views = await Releases(desk.tenancy).all(desk.tenant_id, before=before, limit=limit + 1)
-    shown = [_state(view) for view in views[:limit]]
+    shown = views[:limit]
     return ReleaseList(releases=shown, next=shown[-1].number if len(views) > limit else None)
 
 
 @router.post("/releases", status_code=201)
-async def publish(desk: DeskDep, body: Publish) -> ReleaseState:
+async def publish(desk: DeskDep, body: Publish) -> PublishedRelease:
     """Freeze the drafts as they are now; each conversation takes them at its next turn."""
-    return _state(await Releases(desk.tenancy).publish(desk.tenant_id, desk.actor, body.note))
+    return await Releases(desk.tenancy).publish(desk.tenant_id, desk.actor, body.note)
 
 
 @router.get("/releases/{number}")
-async def get(desk: DeskDep, number: int) -> ReleaseState:
+async def get(desk: DeskDep, number: int) -> PublishedRelease:
     """Show one release."""
-    return _state(await Releases(desk.tenancy).get(desk.tenant_id, number))
+    return await Releases(desk.tenancy).get(desk.tenant_id, number)
 
 
 @router.post("/releases/{number}/restore", status_code=201)
-async def restore(desk: DeskDep, number: int, body: Publish) -> ReleaseState:
+async def restore(desk: DeskDep, number: int, body: Publish) -> PublishedRelease:
     """Publish an earlier release's behaviour again; the drafts stay as they are."""
-    return _state(await Releases(desk.tenancy).restore(desk.tenant_id, desk.actor, number, body.note))
-
-
-def _state(view: ReleaseView) -> ReleaseState:
-    return ReleaseState(
-        number=view.number,
-        note=view.note,
-        published_by=view.published_by,
-        published_at=view.published_at,
-        restored_from=view.restored_from,
-        behaviour=view.behaviour,
-    )
+    return await Releases(desk.tenancy).restore(desk.tenant_id, desk.actor, number, body.note)

@@ -4,12 +4,19 @@ from typing import Literal
 
 from pydantic import Field
 
+from agents.stream import Json
 from foundation.turns import Value
 from graphs.confidence.calibration import Calibration
 from graphs.policies.rules import Rule
 
 ChannelMode = Literal["off", "suggest", "autonomous"]
 """off: a person answers. suggest: the agent's answer is a draft for a person. autonomous: it is sent."""
+
+
+def channel_mode(behaviour: Json, channel: str) -> ChannelMode:
+    """Return what a release lets the agent do on a channel; `behaviour` is as stored, maybe long ago."""
+    mode: ChannelMode = behaviour.get("channels", {}).get(channel, "autonomous")
+    return mode
 
 
 class Settings(Value):
@@ -34,7 +41,3 @@ class Behaviour(Value):
     channels: dict[str, ChannelMode] = Field(default_factory=dict)
     calibration: Calibration = Calibration()
     """What the tenant's ratings made of the confidence when this was published."""
-
-    def mode(self, channel: str) -> ChannelMode:
-        """Return what the agent may do on a channel."""
-        return self.channels.get(channel, "autonomous")

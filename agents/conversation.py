@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 import structlog
 
+from agents.behaviour import channel_mode
 from agents.checkpoints import BufferingSaver, Checkpoints
 from agents.frames import Passing
 from agents.journal import Begun, Done, HandedOver, Idle, Journal, Owned
@@ -119,7 +120,7 @@ class Conversation:
 
     async def _answer(self, journal: Journal, publisher: Publisher, begun: Begun, span: TurnSpan) -> Done:
         saver = self._means.checkpoints.open(self._address, had_thread=begun.had_thread)
-        mode = begun.behaviour.get("channels", {}).get(begun.channel, "autonomous")
+        mode = channel_mode(begun.behaviour, begun.channel)
         run = self._run = _Run(
             self._means.lease, publisher, begun, saver, self._passing, quiet=mode != "autonomous"
         )
@@ -170,7 +171,7 @@ class Conversation:
             case Answer():
                 done = await journal.commit(run.begun, final, run.saver.settlement(only_if=FENCED))
             case NeedsPerson():
-                done = Done([await journal.hand_over(run.begun, final, draft)], more=False)
+                done = Done([await journal.hand_over(run.begun, final, run.shown, draft)], more=False)
             case Failure():
                 done = await journal.commit_failure(run.begun, final, run.shown)
             case "interrupt":

@@ -204,8 +204,10 @@ class Journal:
                 visibility="internal",
             )
 
-    async def hand_over(self, begun: Begun, why: NeedsPerson, draft: Answer | None = None) -> Stored:
-        """Hand the conversation over with what led to it, and the draft of an answer, both for staff only.
+    async def hand_over(
+        self, begun: Begun, why: NeedsPerson, shown: str, draft: Answer | None = None
+    ) -> Stored:
+        """Hand the conversation over. Staff get what led to it, what was shown of an answer, and a draft.
 
         Raises:
             OwnershipLost: another host or a person owns the conversation.
@@ -214,6 +216,8 @@ class Journal:
         async with self.tenancy.session(self.address.tenant_id) as session:
             stored = await self._given_up(session, begun.fence, f"system:{why.code}")
             await session.execute(_TRACED, self._values(begun) | {"trace": trace})
+            if shown:
+                await self._keep(session, begun, kind="partial", part={"type": "text", "text": shown})
             if draft is not None:
                 await self._keep(session, begun, kind="text", part={**_part(draft), "suggested": True})
         return stored

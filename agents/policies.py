@@ -13,6 +13,7 @@ from foundation.database.models import Policy
 from foundation.errors import InvalidInput, NotFound
 from foundation.ids import PolicyId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
+from graphs.policies import pattern
 from graphs.policies.rules import Rule
 
 MOST = 200
@@ -52,7 +53,8 @@ class Policies:
             return _view(await _row(session, policy_id))
 
     async def add(self, tenant_id: TenantId, actor: str, rule: Rule) -> PolicyView:
-        """Raises: TooManyPolicies."""
+        """Raises: TooManyPolicies; InvalidInput for a pattern that is too slow."""
+        _refuse_slow(rule)
         async with self.tenancy.session(tenant_id) as session:
             if (await session.scalar(select(func.count()).select_from(Policy)) or 0) >= MOST:
                 raise TooManyPolicies()
@@ -68,7 +70,9 @@ class Policies:
 
         Raises:
             NotFound: there is none of this id.
+            InvalidInput: its pattern is too slow.
         """
+        _refuse_slow(rule)
         async with self.tenancy.session(tenant_id) as session:
             row = await _row(session, policy_id)
             before, row.rule = row.rule, _stored(rule)
@@ -131,6 +135,12 @@ async def _row(session: TenantSession, policy_id: PolicyId) -> Policy:
 def _view(row: Policy) -> PolicyView:
     rule = Rule.model_validate({**row.rule, "id": show("policy", row.id)})
     return PolicyView(PolicyId(row.id), rule, row.created_at, row.updated_at)
+
+
+def _refuse_slow(rule: Rule) -> None:
+    if isinstance(rule.checked, pattern.Options) and pattern.is_slow(rule.checked):
+        detail = "takes too long on some texts; avoid nested repetitions"
+        raise InvalidInput(field="options.pattern", reason="slow", detail=detail)
 
 
 def _stored(rule: Rule) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from foundation import audit
 from foundation.errors import NotFound
 from foundation.ids import ConversationId, TenantId, show
 from foundation.tenancy import Tenancy, TenantSession
+from foundation.turns import Value
 from graphs.confidence.calibration import Calibration, fit
 
 _MOST: Final = 5_000
@@ -20,8 +21,7 @@ ALL: Final = ""
 """The topic that stands for all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Value):
     """What a threshold would have meant for the turns looked at."""
 
     threshold: float
@@ -34,8 +34,7 @@ class Setting:
     rated: int
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(Value):
     """Expected wrong answers against coverage, for one topic."""
 
     topic: str
@@ -104,7 +103,8 @@ async def calibration_of(session: TenantSession) -> Calibration:
 
 
 def _dial(topic: str, seen: Sequence[_Seen], calibration: Calibration) -> Dial:
-    return Dial(topic, len(seen), tuple(_setting(step, seen, calibration) for step in _STEPS))
+    settings = tuple(_setting(step, seen, calibration) for step in _STEPS)
+    return Dial(topic=topic, questions=len(seen), settings=settings)
 
 
 def _setting(threshold: float, seen: Sequence[_Seen], calibration: Calibration) -> Setting:

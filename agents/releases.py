@@ -16,16 +16,17 @@ from foundation.database.models import AgentSettings, Release
 from foundation.errors import NotFound
 from foundation.ids import TenantId, show
 from foundation.tenancy import Tenancy, TenantSession
+from foundation.turns import Value
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseView:
+class PublishedRelease(Value):
     number: int
-    behaviour: Behaviour
     note: str
     published_by: str
     published_at: datetime
     restored_from: int | None
+    """The earlier release whose behaviour it brought back."""
+    behaviour: Behaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Releases:
 
     tenancy: Tenancy
 
-    async def all(self, tenant_id: TenantId, *, before: int | None, limit: int) -> list[ReleaseView]:
+    async def all(self, tenant_id: TenantId, *, before: int | None, limit: int) -> list[PublishedRelease]:
         """Return releases, newest first; those below `before` if given."""
         wanted = select(Release).order_by(Release.number.desc()).limit(limit)
         if before is not None:
@@ -42,12 +43,12 @@ class Releases:
         async with self.tenancy.session(tenant_id) as session:
             return [_view(row) for row in (await session.execute(wanted)).scalars()]
 
-    async def get(self, tenant_id: TenantId, number: int) -> ReleaseView:
+    async def get(self, tenant_id: TenantId, number: int) -> PublishedRelease:
         """Raises: NotFound."""
         async with self.tenancy.session(tenant_id) as session:
             return _view(await _release(session, number))
 
-    async def publish(self, tenant_id: TenantId, actor: str, note: str = "") -> ReleaseView:
+    async def publish(self, tenant_id: TenantId, actor: str, note: str = "") -> PublishedRelease:
         """Freeze the drafts as they are now into the next release, which holds from each next turn on."""
         async with self.tenancy.session(tenant_id) as session:
             newest = await _newest(session)
@@ -63,7 +64,7 @@ class Releases:
             )
             return await _add(session, _By(tenant_id, actor, note), newest.number, behaviour)
 
-    async def restore(self, tenant_id: TenantId, actor: str, number: int, note: str = "") -> ReleaseView:
+    async def restore(self, tenant_id: TenantId, actor: str, number: int, note: str = "") -> PublishedRelease:
         """Publish an earlier release's behaviour again; drafts stay as they are.
 
         Raises:
@@ -127,7 +128,7 @@ async def _settings(session: TenantSession) -> Settings:
 
 async def _add(
     session: TenantSession, by: _By, newest: int, behaviour: Behaviour, restored_from: int | None = None
-) -> ReleaseView:
+) -> PublishedRelease:
     row = Release(
         tenant_id=by.tenant_id,
         number=newest + 1,
@@ -151,8 +152,8 @@ async def _add(
     return _view(row)
 
 
-def _view(row: Release) -> ReleaseView:
-    return ReleaseView(
+def _view(row: Release) -> PublishedRelease:
+    return PublishedRelease(
         number=row.number,
         behaviour=Behaviour.model_validate(row.behaviour),
         note=row.note,

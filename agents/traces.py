@@ -1,22 +1,22 @@
 """Why an answer came about: the stored trace of each turn, free of the personal data that was redacted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 
 from foundation.errors import NotFound
-from foundation.ids import ConversationId, TenantId, TurnId
+from foundation.ids import ConversationId, TenantId, TurnId, show
 from foundation.tenancy import Tenancy
+from foundation.turns import Value
 
 
-@dataclass(frozen=True, slots=True)
-class TurnView:
+class TracedTurn(Value):
     """A turn and what led to its end."""
 
-    id: UUID
+    turn_id: str
     state: str
     outcome: str | None
     release: int | None
@@ -26,7 +26,9 @@ class TurnView:
     started_at: datetime | None
     finished_at: datetime | None
     trace: dict[str, Any] | None
-    """None while it runs, and after the trace's time is over."""
+    """Policies that struck, the query, passages with scores, confidence with its parts, model, timings; None
+    while it runs.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Traces:
 
     async def turns(
         self, tenant_id: TenantId, conversation_id: ConversationId, *, limit: int = 100
-    ) -> list[TurnView]:
+    ) -> list[TracedTurn]:
         """Return a conversation's turns with their traces, newest first.
 
         Raises:
@@ -46,21 +48,25 @@ class Traces:
             there = await session.execute(text("select 1 from conversations where id = :conversation"), known)
             if there.first() is None:
                 raise NotFound(kind="conversation")
-            return [TurnView(*row) for row in (await session.execute(_TURNS, known)).all()]
+            return [_view(row) for row in (await session.execute(_TURNS, known)).mappings()]
 
-    async def turn(self, tenant_id: TenantId, conversation_id: ConversationId, turn_id: TurnId) -> TurnView:
+    async def turn(self, tenant_id: TenantId, conversation_id: ConversationId, turn_id: TurnId) -> TracedTurn:
         """Raises: NotFound."""
         async with self.tenancy.session(tenant_id) as session:
             known = {"tenant": tenant_id, "conversation": conversation_id, "turn": turn_id}
-            found = (await session.execute(_TURN, known)).first()
+            found = (await session.execute(_TURN, known)).mappings().first()
             if found is None:
                 raise NotFound(kind="turn")
-            return TurnView(*found)
+            return _view(found)
+
+
+def _view(row: Mapping[Any, Any]) -> TracedTurn:
+    return TracedTurn.model_validate({**row, "turn_id": show("turn", row["turn_id"])})
 
 
 _SHOWN = (
-    "select t.id, t.state, t.outcome, t.release, t.attempt, t.answer_position, t.created_at, t.started_at,"
-    " t.finished_at, r.trace from turns t left join traces r on r.tenant_id = t.tenant_id"
+    "select t.id as turn_id, t.state, t.outcome, t.release, t.attempt, t.answer_position, t.created_at,"
+    " t.started_at, t.finished_at, r.trace from turns t left join traces r on r.tenant_id = t.tenant_id"
     " and r.conversation_id = t.conversation_id and r.turn_id = t.id"
     " where t.tenant_id = :tenant and t.conversation_id = :conversation"
 )

@@ -1,6 +1,7 @@
 """Answers whose wording people fixed: they win over whatever would be generated."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -13,7 +14,7 @@ from foundation.clients.embedding.port import Embedder, Vectors
 from foundation.ids import TenantId
 from foundation.tenancy import Tenancy
 from foundation.turns import Language, Value
-from graphs.sameness import same_question
+from graphs.sameness import NEAR, normal, same_question
 
 _MOST_TENANTS: Final = 256
 _PACKED: Final = np.dtype("<f4")
@@ -59,6 +60,12 @@ class _Shelf:
     stamp: tuple[int, Any]
     wordings: tuple[_Wording, ...]
     vectors: Vectors
+    by_words: Mapping[str, Sequence[int]]
+    """Places of the wordings, by their plain words."""
+
+    def worded(self, question: str) -> Sequence[int]:
+        """Return the places of the wordings that are this question, however near the vectors lie."""
+        return self.by_words.get(normal(question), ())
 
 
 class StoredApprovedAnswers:
@@ -81,7 +88,8 @@ class StoredApprovedAnswers:
             shelf = await self._load(tenant_id, stamp)
         [asked] = await self._embedder.queries([question])
         alike = shelf.vectors @ asked
-        for at in np.argsort(-alike):
+        near = [at for at in np.argsort(-alike) if alike[at] >= NEAR]
+        for at in [*shelf.worded(question), *near]:
             wording = shelf.wordings[at]
             if _holds(wording, now, language, audience) and same_question(
                 question, wording.question, float(alike[at]), language
@@ -105,7 +113,10 @@ class StoredApprovedAnswers:
             vectors.append(await self._vectors(row, asked))
         size = self._embedder.dimensions
         stacked = np.vstack(vectors) if vectors else np.empty((0, size), dtype=np.float32)
-        shelf = _Shelf(stamp, tuple(wordings), stacked)
+        by_words: dict[str, list[int]] = defaultdict(list)
+        for at, wording in enumerate(wordings):
+            by_words[normal(wording.question)].append(at)
+        shelf = _Shelf(stamp, tuple(wordings), stacked, dict(by_words))
         while len(self._shelves) >= _MOST_TENANTS:
             self._shelves.pop(next(iter(self._shelves)))
         self._shelves[tenant_id] = shelf

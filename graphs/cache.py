@@ -4,11 +4,9 @@ An answer is kept for an hour at most, and given only while everything it cites 
 on what was said before, or hold personal data, are neither kept nor looked up.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
-from uuid import UUID
 
 import numpy as np
 
@@ -17,7 +15,7 @@ from foundation.clients.embedding.port import Embedder
 from foundation.ids import TenantId
 from foundation.tenancy import Tenancy
 from foundation.turns import Citation, Language, Value
-from graphs.sameness import normal, same_question
+from graphs.sameness import NEAR, normal, same_question
 
 SECONDS: Final = 3_600
 MOST: Final = 500
@@ -63,8 +61,11 @@ class AnswerCache:
 
     async def find(self, shelf: Shelf, question: str) -> Kept | None:
         """Return the answer to the same question, in the same words or in ones that ask the same."""
-        exact = await self._live(shelf, _key(question))
-        return exact or await self._near(shelf, question)
+        key = _key(question)
+        exact = await self._entry(shelf, key)
+        if exact and await self._is_live(shelf, key, exact):
+            return exact
+        return await self._near(shelf, question)
 
     async def keep(self, shelf: Shelf, kept: Kept) -> None:
         """Keep an answer."""
@@ -84,24 +85,27 @@ class AnswerCache:
         [vector] = await self._embedder.queries([question])
         alike = known @ vector
         for at in np.argsort(-alike)[:_TRIED]:
-            kept = await self._live(shelf, table[at, :_KEY].tobytes())
-            if kept and same_question(question, kept.question, float(alike[at]), shelf.language):
+            if alike[at] < NEAR:
+                break
+            key = table[at, :_KEY].tobytes()
+            kept = await self._entry(shelf, key)
+            same = kept and same_question(question, kept.question, float(alike[at]), shelf.language)
+            if kept and same and await self._is_live(shelf, key, kept):
                 return kept
         return None
 
-    async def _live(self, shelf: Shelf, key: bytes) -> Kept | None:
+    async def _entry(self, shelf: Shelf, key: bytes) -> Kept | None:
         entry = await self._cache.get(shelf.bucket, key)
-        if entry is None:
-            return None
-        kept = Kept.model_validate_json(entry)
-        if await self._are_live(shelf.tenant_id, [citation.passage_id for citation in kept.citations]):
-            return kept
-        await self._cache.drop(shelf.bucket, key)
-        return None
+        return None if entry is None else Kept.model_validate_json(entry)
 
-    async def _are_live(self, tenant_id: TenantId, passages: Sequence[UUID]) -> bool:
-        found = await self._tenancy.trip(tenant_id, _LIVE, values={"ids": list(passages)})
-        return bool(passages) and found.rows[0].live == len(set(passages))
+    async def _is_live(self, shelf: Shelf, key: bytes, kept: Kept) -> bool:
+        """Say whether all that an answer cites is live; one that cites what is not is forgotten."""
+        cited = {citation.passage_id for citation in kept.citations}
+        found = await self._tenancy.trip(shelf.tenant_id, _LIVE, values={"ids": list(cited)})
+        if cited and found.rows[0].live == len(cited):
+            return True
+        await self._cache.drop(shelf.bucket, key)
+        return False
 
 
 def _key(question: str) -> bytes:

@@ -4,6 +4,7 @@ Grounding first, then personal data, then the release's policies. A policy that 
 answer, ends the answer at that unit.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,7 +46,7 @@ class Gate:
         self._passages = tuple(passages)
         self._language: Language = language
         self._policies = policies or Chain()
-        self._guarded = _runs(guarded)
+        self._guarded = _guarded_runs(guarded)
         self._grounding = Grounding(passages, customer=customer, language=language)
         self._splitter = Splitter()
         self._before = ""
@@ -200,6 +201,12 @@ class Gate:
             quote=self._grounding.quote(index, CITATION.sub("", unit.text)),
             language=passage.language,
         )
+
+
+@functools.lru_cache(maxsize=16)
+def _guarded_runs(text: str) -> frozenset[tuple[str, ...]]:
+    """Return the runs of a text that is the same for every answer."""
+    return _runs(text)
 
 
 def _runs(text: str) -> frozenset[tuple[str, ...]]:

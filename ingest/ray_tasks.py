@@ -34,6 +34,10 @@ _MERCY = 5.0
 """Seconds after the time limit until a worker that does not react is ended."""
 
 
+_LOWEST = 19
+"""The priority of those that come last."""
+
+
 class _TooLong(BaseException):
     """The extraction's time is up. No `Exception`: parsers catch those and would go on."""
 
@@ -51,7 +55,10 @@ def _stand_back() -> None:
 
     A process of low priority is still let finish its slice; an idle one gives way to whoever wakes.
     """
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except OSError:  # some sandboxes forbid that, and let a process step back
+        os.setpriority(os.PRIO_PROCESS, 0, _LOWEST)
 
 
 def _embed(texts: list[str]) -> Vectors:

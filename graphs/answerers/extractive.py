@@ -1,14 +1,12 @@
 """Answers by quoting the few sentences, list items and table rows that fit best. Cannot invent."""
 
 import math
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import numpy as np
-
-from foundation.clients.embedding.port import Embedder, Vectors
+from foundation.clients.embedding.memory import VectorMemory
+from foundation.clients.embedding.port import Embedder
 from foundation.turns import Language
 from graphs.answerers.evidence import Evidence, evidence
 from graphs.answerers.phrases import according_to, from_information_in
@@ -75,7 +73,7 @@ class ExtractiveAnswerer:
     def __init__(self, embedder: Embedder, background: Background | None = None) -> None:
         self._embedder = embedder
         self._background = background or Background(embedder)
-        self._remembered: OrderedDict[str, Vectors] = OrderedDict()
+        self._remembered = VectorMemory(_REMEMBERED)
 
     @property
     def name(self) -> str:
@@ -103,7 +101,9 @@ class ExtractiveAnswerer:
         if not candidates:
             return []
         [vector] = await self._embedder.queries([question.text])
-        vectors = await self._vectors([each.evidence.standing for each in candidates])
+        # Passages that are asked for often are cut and embedded once.
+        standing = [each.evidence.standing for each in candidates]
+        vectors = await self._remembered.of(standing, self._embedder.passages)
         best = max(passage.score for passage in passages)
         late = _outdated(question.text, passages)
         asked_years = years(question.text)
@@ -123,16 +123,6 @@ class ExtractiveAnswerer:
             has = frozenset(word for word, share in each.matched.items() if share > 0)
             scored.append(_Scored(each.evidence, score, has, each.kinds))
         return scored
-
-    async def _vectors(self, texts: Sequence[str]) -> Vectors:
-        """Return the vectors of texts; passages that are asked for often are cut and embedded once."""
-        missing = list(dict.fromkeys(text for text in texts if text not in self._remembered))
-        if missing:
-            self._remembered |= zip(missing, await self._embedder.passages(missing), strict=True)
-        rows = np.stack([self._remembered[text] for text in texts])
-        while len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
-        return rows
 
 
 def select(scored: Sequence[_Scored]) -> list[Evidence]:

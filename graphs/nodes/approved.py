@@ -7,8 +7,8 @@ from langgraph.runtime import Runtime
 from foundation.ids import TenantId
 from foundation.turns import Delta
 from graphs.nodes.reply import language_of
-from graphs.nodes.retrieve import search_query
 from graphs.ports import Ports
+from graphs.query import query_of
 from graphs.registry import NoOptions, node
 from graphs.state import TurnState
 
@@ -19,7 +19,7 @@ async def approved(state: TurnState, runtime: Runtime[Ports], _options: NoOption
     store = runtime.context.approved
     if store is None:
         return {"route": "none"}
-    query = search_query(state["text"], state["history"])
+    query = query_of(state)
     found = await store.find(
         TenantId(UUID(state["tenant_id"])),
         query,
@@ -27,7 +27,7 @@ async def approved(state: TurnState, runtime: Runtime[Ports], _options: NoOption
         audience=state["audience"],
     )
     if found is None:
-        return {"route": "none"}
+        return {"query": query, "route": "none"}
     runtime.stream_writer(Delta(text=found.answer))
     return {
         "query": query,

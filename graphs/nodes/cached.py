@@ -9,8 +9,8 @@ from foundation.ids import TenantId
 from foundation.turns import Cited, Delta
 from graphs.cache import Shelf
 from graphs.nodes.reply import language_of
-from graphs.nodes.retrieve import search_query
 from graphs.ports import Ports
+from graphs.query import query_of
 from graphs.registry import NoOptions, node
 from graphs.state import TurnState
 
@@ -21,10 +21,10 @@ async def cached(state: TurnState, runtime: Runtime[Ports], _options: NoOptions)
     cache = runtime.context.cache
     if cache is None or not runtime.context.answerer.guarded or not may_be_kept(state):
         return {"route": "none"}
-    query = search_query(state["text"], [])
+    query = query_of(state)
     kept = await cache.find(shelf_of(state, runtime.context), query)
     if kept is None:
-        return {"route": "none"}
+        return {"query": query, "route": "none"}
     for citation in kept.citations:
         runtime.stream_writer(Cited(citation=citation))
     runtime.stream_writer(Delta(text=kept.text))

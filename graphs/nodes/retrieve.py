@@ -1,8 +1,6 @@
-"""Finds passages; a follow-up is searched together with what the customer said before it."""
+"""Finds passages."""
 
-import re
-from collections.abc import Sequence
-from typing import Final, cast
+from typing import cast
 from uuid import UUID
 
 from langgraph.runtime import Runtime
@@ -10,29 +8,12 @@ from pydantic import Field
 
 from foundation.ids import TenantId
 from foundation.turns import Language, Status, Value
-from graphs.orders import obeying_nobody
-from graphs.policies.pii import KINDS
+from graphs.planted import obeying_nobody
 from graphs.policies.port import Decision
 from graphs.ports import Ports
+from graphs.query import query_of
 from graphs.registry import node
-from graphs.smalltalk import without_smalltalk
 from graphs.state import TurnState
-from graphs.words import content, words, words_of
-
-_CONTINUES: Final = words_of("och men eller samt and but or og mer entä mutta tai så then")
-_ASKS_ON: Final = re.compile(
-    r"(?:what|how) about\b|hur är det med\b|hur blir det med\b|vad gäller\b|hva med\b|hvad med\b|entä jos\b",
-    re.IGNORECASE,
-)
-_LONGEST_FOLLOW_UP: Final = 8
-_ABOUT_THEMSELVES: Final = re.compile(
-    r"(?i:\b(?:jag heter|mitt namn är|my name is|jeg heter|mit navn er|nimeni on))"
-    r"\s+[A-ZÅÄÖÆØ][\w'-]+(?:\s+[A-ZÅÄÖÆØ][\w'-]+)?[,.!]?"
-    r"|(?i:\b(?:ring|nå|mejla|maila|call|reach|e-?mail)\s+(?:(?:mig|me|meg)\s+)?(?:(?:på|at|on)\s+)?"
-    r"|\b(?:mitt|min|my|mit)\s+\w+(?:\s+\w+)?\s+(?:är|is|er)\s+)?"
-    rf"\[(?:{'|'.join(KINDS)}) \d+\][,.!]?(?i:\s*(?:och|and|og)\b)?"
-)
-"""A name said, and redacted personal data with the words that lead to it: no passage is about these."""
 
 
 class RetrieveOptions(Value):
@@ -43,7 +24,7 @@ class RetrieveOptions(Value):
 async def retrieve(state: TurnState, runtime: Runtime[Ports], options: RetrieveOptions) -> TurnState:
     """Search the tenant's knowledge."""
     runtime.stream_writer(Status(stage="searching"))
-    query = search_query(state["text"], state["history"])
+    query = query_of(state)
     passages = await runtime.context.retriever.search(
         TenantId(UUID(state["tenant_id"])),
         query,
@@ -60,29 +41,3 @@ async def retrieve(state: TurnState, runtime: Runtime[Ports], options: RetrieveO
         "policies": [refused.model_dump(mode="json")] if cut else [],
         "route": "found" if kept else "nothing",
     }
-
-
-def search_query(text: str, history: Sequence[dict[str, str]]) -> str:
-    """Return what to search for: the text, after the customer's previous one if it leans on that.
-
-    Greetings, thanks and what customers say of themselves are left out; they would be compared with the
-    passages too.
-    """
-    asked = without_smalltalk(_without_themselves(text))
-    if not follows_up(asked):
-        return asked
-    before = next((said["text"] for said in reversed(history) if said["author"] == "customer"), "")
-    return f"{without_smalltalk(_without_themselves(before))} {asked}".strip()
-
-
-def _without_themselves(text: str) -> str:
-    left = re.sub(r"\s+", " ", _ABOUT_THEMSELVES.sub(" ", text)).strip()
-    return left if words(left) else text
-
-
-def follows_up(text: str) -> bool:
-    """Say whether a question leans on the one before: "och till Norge?", "what about kids?", "how long?"."""
-    said = words(text)
-    if len(said) > _LONGEST_FOLLOW_UP:
-        return False
-    return bool(said and said[0] in _CONTINUES) or bool(_ASKS_ON.match(text)) or len(content(text)) <= 1

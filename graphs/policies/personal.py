@@ -12,6 +12,10 @@ class Options(Value):
     """Which kinds of personal data count."""
 
     kinds: tuple[pii.Kind, ...] = pii.KINDS
+    cited: bool = False
+    """Whether an answer may not even hold what a cited passage has, such as the company's own phone number.
+    What stands in no cited passage is withheld without any policy.
+    """
 
 
 def before(asked: Asked, options: Options) -> Finding | None:
@@ -23,7 +27,9 @@ def before(asked: Asked, options: Options) -> Finding | None:
 
 
 def after(said: Said, options: Options) -> Finding | None:
-    """Find personal data in a unit. What stands in no cited passage has been withheld before this."""
+    """Find personal data in a unit that only a cited passage excuses."""
+    if not options.cited:
+        return None
     found = [each for each in pii.find(said.text, said.language) if each.kind in options.kinds]
     if not found:
         return None

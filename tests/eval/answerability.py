@@ -21,7 +21,7 @@ import numpy as np
 
 from graphs.confidence.features import features
 from graphs.confidence.model import load
-from graphs.nodes.retrieve import search_query
+from graphs.query import search_query
 from tests.eval.bench import Bench, bench
 from tests.eval.fit_confidence import Floats, auc
 from tests.eval.pools import Case, Item, rows

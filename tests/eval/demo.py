@@ -16,7 +16,7 @@ from graphs.answerers.extractive import ExtractiveAnswerer
 from graphs.answerers.port import Question
 from graphs.confidence import Confidence, load
 from graphs.gate import Gate
-from graphs.nodes.retrieve import search_query
+from graphs.query import search_query
 from graphs.smalltalk import KINDS, recognise
 from tests.eval.bench import Bench, bench
 from tests.eval.documents import passages_of

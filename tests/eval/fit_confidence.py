@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from graphs.confidence.features import NAMES, QUOTED, features
 from graphs.confidence.model import Weight, Weights
-from graphs.nodes.retrieve import search_query
+from graphs.query import search_query
 from tests.eval.bench import bench
 from tests.eval.documents import answers, document_pools, strangers, wanted
 from tests.eval.pools import Case, answerable, colloquial, off_topic, pools

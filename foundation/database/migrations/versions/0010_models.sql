@@ -29,18 +29,4 @@ create table model_usage (
     primary key (tenant_id, month, model, currency)
 );
 
-do $$
-declare t text;
-begin
-    foreach t in array array['model_settings', 'model_usage']
-    loop
-        execute format('alter table %I enable row level security', t);
-        execute format('alter table %I force row level security', t);
-        execute format(
-            'create policy tenant on %I
-                using (tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid))
-                with check (tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid))', t);
-        execute format('grant select, insert, update, delete on %I to replik_app, replik_worker', t);
-        execute format('grant select on %I to replik_definer', t);
-    end loop;
-end $$;
+select confine_to_tenant(t) from unnest(array['model_settings', 'model_usage']) as t;

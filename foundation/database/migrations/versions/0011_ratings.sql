@@ -11,10 +11,4 @@ create table ratings (
     foreign key (tenant_id, conversation_id, position)
         references messages (tenant_id, conversation_id, position) on delete cascade
 );
-alter table ratings enable row level security;
-alter table ratings force row level security;
-create policy tenant on ratings
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
-grant select, insert, update, delete on ratings to replik_app, replik_worker;
-grant select on ratings to replik_definer;
+select confine_to_tenant('ratings');
