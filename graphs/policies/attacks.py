@@ -18,6 +18,7 @@ from pydantic import Field
 from foundation.clients.embedding.port import Embedder
 from foundation.turns import Value
 from graphs.policies.orders import orders
+from graphs.policies.pii import KINDS
 from graphs.words import words_of
 
 Floats = NDArray[np.float32]
@@ -25,6 +26,7 @@ PATH: Final = Path(__file__).resolve().parents[2] / "configs" / "attacks.json"
 LONGEST: Final = 1_500
 """Characters that are looked at; the model sees no more either."""
 
+_PLACEHOLDER: Final = re.compile(rf"\[(?:{'|'.join(KINDS)}) \d+\]")
 _WORD: Final = re.compile(r"\w+")
 _ADDRESSED: Final = words_of("you your yourself du dig din dina ditt")
 _COMMANDS: Final = words_of(
@@ -36,8 +38,14 @@ _MACHINERY: Final = words_of(
     "secret key character roleplay restrictions filters policy policies developer admin mode tokens base64 "
     "instruktioner instruktion regler modell lösenord hemlig nyckel roll begränsningar utvecklare läge"
 )
+_WORDS: Final = 3
+_FEW: Final = 7
+_SENTENCE: Final = 12
 NAMES: Final = (
     "length",
+    "a_word_or_three",
+    "a_few_words",
+    "a_sentence",
     "lines",
     "addressed",
     "commands",
@@ -71,6 +79,11 @@ class Score:
     threshold: float
 
 
+def seen_of(text: str) -> str:
+    """Return what is judged of a text: its beginning, without the placeholders of redacted data."""
+    return _PLACEHOLDER.sub("", text[:LONGEST])
+
+
 def structure(text: str) -> list[float]:
     """Return the make-up of a text, in the order of `NAMES`."""
     found = [word.casefold() for word in _WORD.findall(text)]
@@ -78,6 +91,9 @@ def structure(text: str) -> list[float]:
     machinery = sum(word in _MACHINERY for word in found)
     return [
         math.log1p(len(text)),
+        float(len(found) <= _WORDS),
+        float(_WORDS < len(found) <= _FEW),
+        float(len(found) <= _SENTENCE),
         math.log1p(text.count("\n")),
         sum(word in _ADDRESSED for word in found) / many,
         sum(word in _COMMANDS for word in found) / many,
@@ -95,7 +111,7 @@ async def attack_score(text: str, embedder: Embedder | None) -> Score | None:
     weights, mean, meaning = _loaded()
     if embedder is None or embedder.model != weights.embedding_model:
         return None
-    seen = text[:LONGEST]
+    seen = seen_of(text)
     [vector] = await embedder.queries([seen])
     odds = weights.bias + float((vector - mean) @ meaning)
     for value, name in zip(structure(seen), NAMES, strict=True):

