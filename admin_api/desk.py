@@ -12,6 +12,7 @@ from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Sealer
 from foundation.errors import InvalidId, NotFound
 from foundation.ids import TenantId, parse
+from foundation.permissions import Principal
 from foundation.tenancy import Tenancy
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
@@ -19,10 +20,9 @@ from ingest.sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A tenant's knowledge and agent under the hands of somebody (`actor`), answered in `language`."""
+    """A tenant's knowledge and agent under the hands of `caller`, answered in `language`."""
 
-    tenant_id: TenantId
-    actor: str
+    caller: Principal
     language: str
     tenancy: Tenancy
     files: FileStore
@@ -33,6 +33,15 @@ class Desk:
     retriever: HybridRetriever
     sealer: Sealer
     """For the keys that tenants give us."""
+
+    @property
+    def tenant_id(self) -> TenantId:
+        return self.caller.tenant_id
+
+    @property
+    def actor(self) -> str:
+        """Who does it, as the audit log names them."""
+        return self.caller.actor
 
     @property
     def sources(self) -> Sources:

@@ -22,6 +22,8 @@ CrawlId = NewType("CrawlId", UUID)
 PolicyId = NewType("PolicyId", UUID)
 ApprovedId = NewType("ApprovedId", UUID)
 HostId = NewType("HostId", UUID)
+PersonId = NewType("PersonId", UUID)
+InboxId = NewType("InboxId", UUID)
 
 PREFIXES = {
     "tenant": "ten",
@@ -36,6 +38,15 @@ PREFIXES = {
     "erasure": "ers",
     "policy": "pol",
     "approved": "apr",
+    "person": "per",
+    "session": "ses",
+    "invitation": "inv",
+    "role": "rol",
+    "key": "key",
+    "inbox": "box",
+    "canned": "can",
+    "case": "case",
+    "customer": "cus",
 }
 
 

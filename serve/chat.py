@@ -15,9 +15,9 @@ from agents.stream import Address, Cursor
 from foundation.clients.bus.port import Subscription
 from foundation.errors import ModelFailed, TurnInterrupted, TurnTimeout
 from foundation.ids import new_uuid, show
-from foundation.tenancy import KeyOwner
+from foundation.permissions import Principal
 from foundation.turns import Language
-from serve.deps import ServerKey, ServicesDep, conversation_of
+from serve.deps import Caller, ServicesDep, conversation_of
 from serve.services import Services
 from serve.sse import event_stream, linked
 from serve.texts import Body, ClientId, IdempotencyKey, Said
@@ -60,7 +60,7 @@ class Handed(BaseModel):
 
 @router.post("/chat/message")
 async def message(
-    key: ServerKey, services: ServicesDep, body: Ask, idempotency_key: StartKey = None
+    caller: Caller, services: ServicesDep, body: Ask, idempotency_key: StartKey = None
 ) -> Reply:
     """Run one turn and return its answer.
 
@@ -69,7 +69,7 @@ async def message(
         TurnInterrupted: a newer message ended the turn; both are answered with that one.
         TurnTimeout: it takes too long; the same request again will have it.
     """
-    address, start_key = await _address(key, services, body, idempotency_key)
+    address, start_key = await _address(caller, services, body, idempotency_key)
     async with services.reader.listen(address) as subscription:
         accepted = await _accept(services, address, body, start_key)
         conversation_id = show("conversation", address.conversation_id)
@@ -86,10 +86,10 @@ async def message(
 
 @router.post("/chat/stream", response_class=StreamingResponse)
 async def stream(
-    key: ServerKey, services: ServicesDep, body: Ask, idempotency_key: StartKey = None
+    caller: Caller, services: ServicesDep, body: Ask, idempotency_key: StartKey = None
 ) -> StreamingResponse:
     """Run one turn and stream it. The turn goes on if the caller goes away."""
-    address, start_key = await _address(key, services, body, idempotency_key)
+    address, start_key = await _address(caller, services, body, idempotency_key)
     async with AsyncExitStack() as opened:
         subscription = await opened.enter_async_context(services.reader.listen(address))
         accepted = await _accept(services, address, body, start_key)
@@ -99,33 +99,33 @@ async def stream(
 
 
 @router.post("/conversations/handover")
-async def handover(key: ServerKey, services: ServicesDep, body: Handover) -> Handed:
+async def handover(caller: Caller, services: ServicesDep, body: Handover) -> Handed:
     """Give a conversation to a person, or back to the agent."""
-    address = Address(key.tenant_id, conversation_of(body.conversation_id))
+    address = Address(caller.tenant_id, conversation_of(body.conversation_id))
     language = await services.mailbox.language(address)
     version = await services.mailbox.control(
         address,
         mode=body.mode,
         said=services.handover_text(language) if body.mode == "human" else "",
-        actor=f"key:{key.key_id}",
+        actor=caller.actor,
     )
     return Handed(conversation_id=body.conversation_id, mode=body.mode, control_version=version)
 
 
 async def _address(
-    key: KeyOwner, services: Services, body: Ask, start_key: str | None
+    caller: Principal, services: Services, body: Ask, start_key: str | None
 ) -> tuple[Address, str | None]:
     """Return the conversation, a new one if none is named, and the key that started it."""
     if body.conversation_id is not None:
-        return Address(key.tenant_id, conversation_of(body.conversation_id)), None
+        return Address(caller.tenant_id, conversation_of(body.conversation_id)), None
     opened = await services.mailbox.open(
-        key.tenant_id,
+        caller.tenant_id,
         channel=CHANNEL,
         language=body.language,
         # Keys of different channels never meet: this one comes from a server, the widget's from anybody.
         idempotency_key=f"{CHANNEL}:{start_key}" if start_key else None,
     )
-    return Address(key.tenant_id, opened.conversation_id), start_key
+    return Address(caller.tenant_id, opened.conversation_id), start_key
 
 
 async def _accept(services: Services, address: Address, body: Ask, start_key: str | None) -> Accepted:

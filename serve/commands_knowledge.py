@@ -19,6 +19,7 @@ from foundation.database.engine import connect
 from foundation.errors import StartError
 from foundation.ids import CrawlId, SourceId, show
 from foundation.languages import choose
+from foundation.permissions import PERMISSIONS, Principal
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
 from graphs.retrieval.choice import retriever_for
@@ -65,8 +66,9 @@ async def at_desk(
             files, vectors = FsspecStore(files_root(running)), ChromaIndex(running.require("chroma_url"))
             model = embedding_model(running)
             retriever = retriever_for(running, tenancy, vectors)
+            caller = Principal(tenant_id, "cli", PERMISSIONS)
             sealer = Sealer.of(running.require("encryption_key"))
-            desk = Desk(tenant_id, "cli", "en", tenancy, files, vectors, bus, model, retriever, sealer)
+            desk = Desk(caller, "en", tenancy, files, vectors, bus, model, retriever, sealer)
             return await command(desk, *arguments)
         finally:
             await bus.close()

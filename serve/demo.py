@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from admin_api import sources
 from foundation.errors import NotFound
+from foundation.permissions import Permission, Principal
 from foundation.settings import Settings
 from serve.deps import ServicesDep
 from serve.knowledge import open_desk
@@ -27,6 +28,7 @@ class DemoTenant:
 SHOP = DemoTenant("fjallglod", "Fjällglöd Friluft", "sv")
 OWN = DemoTenant("own", "Ditt företag", "sv")
 
+_MAY: frozenset[Permission] = frozenset({"knowledge.read", "knowledge.write"})
 _UNREAD = {"queued", "extracting", "embedding"}
 _SUGGESTIONS = {
     "sv": (
@@ -107,7 +109,7 @@ async def _own_desk(request: Request, services: ServicesDep) -> None:
     tenant_id = await services.tenancy.tenant_of_slug(OWN.slug)
     if tenant_id is None:
         raise NotFound()
-    request.state.desk = open_desk(services, request, tenant_id, "demo")
+    request.state.desk = open_desk(services, request, Principal(tenant_id, "demo", _MAY))
 
 
 router = APIRouter(prefix="/api/demo", dependencies=[Depends(_only_here)])

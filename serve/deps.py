@@ -9,7 +9,9 @@ from fastapi import Depends, Path, Request
 from agents.stream import Address
 from foundation.errors import ConversationNotFound, Forbidden, InvalidId, Unauthorized
 from foundation.ids import ConversationId, TenantId, VisitorId, parse
+from foundation.permissions import PERMISSIONS, Principal
 from foundation.tenancy import KeyOwner
+from serve import access
 from serve.services import Services
 
 VISITOR_TOKEN_S = 7 * 24 * 3600.0
@@ -44,8 +46,14 @@ async def _key(request: Request, services: Services, kind: str) -> KeyOwner:
     return owner
 
 
-async def _server_key(request: Request, services: ServicesDep) -> KeyOwner:
-    return await _key(request, services, "server")
+async def _caller(request: Request, services: ServicesDep) -> Principal:
+    """Return who calls a route that needs a permission, once they are known to have it."""
+    needed = access.needed(request.method, request.scope["path"])
+    owner = await _key(request, services, "server")
+    caller = Principal(owner.tenant_id, f"key:{owner.key_id}", PERMISSIONS)
+    if not caller.may(needed):
+        raise Forbidden(permission=needed)
+    return caller
 
 
 async def _publishable_key(request: Request, services: ServicesDep) -> KeyOwner:
@@ -89,6 +97,6 @@ def visitor_token(services: Services, address: Address, visitor_id: VisitorId) -
     return services.tokens.seal("visitor", claims, VISITOR_TOKEN_S)  # type: ignore[arg-type]
 
 
-ServerKey = Annotated[KeyOwner, Depends(_server_key)]
+Caller = Annotated[Principal, Depends(_caller)]
 PublishableKey = Annotated[KeyOwner, Depends(_publishable_key)]
 VisitorDep = Annotated[Visitor, Depends(_visitor)]

@@ -1,4 +1,4 @@
-"""A tenant's knowledge and its agent's behaviour over HTTP, for whoever holds its server key."""
+"""A tenant's knowledge and its agent's behaviour over HTTP, for whoever may work on them."""
 
 from fastapi import APIRouter, Depends, Request
 
@@ -6,16 +6,15 @@ from admin_api import archive, behaviour, embeddings, knowledge
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
 from foundation.crypto import Sealer
-from foundation.ids import TenantId
-from serve.deps import ServerKey, ServicesDep
+from foundation.permissions import Principal
+from serve.deps import Caller, ServicesDep
 from serve.services import Services
 
 
-def open_desk(services: Services, request: Request, tenant_id: TenantId, actor: str) -> Desk:
+def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
     """Return a tenant's desk, for whoever sends this request."""
     return Desk(
-        tenant_id,
-        actor=actor,
+        caller,
         language=language_of(request),
         tenancy=services.tenancy,
         files=services.files,
@@ -27,8 +26,8 @@ def open_desk(services: Services, request: Request, tenant_id: TenantId, actor: 
     )
 
 
-async def _desk(request: Request, services: ServicesDep, key: ServerKey) -> None:
-    request.state.desk = open_desk(services, request, key.tenant_id, f"key:{key.key_id}")
+async def _desk(request: Request, services: ServicesDep, caller: Caller) -> None:
+    request.state.desk = open_desk(services, request, caller)
 
 
 router = APIRouter()

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from admin_api.desk import Desk, id_of
 from foundation.errors import InvalidInput, StartError
 from foundation.ids import CrawlId, SourceId
+from foundation.permissions import PERMISSIONS, Principal
 from foundation.tenancy import Tenancy
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.crawler import Crawler
@@ -42,8 +43,7 @@ async def house(tenancy: Tenancy, chroma_url: str, tmp_path: Path) -> House:
 def desk_of(house: House) -> Desk:
     retriever = HybridRetriever(house.tenancy, house.embedder, house.index)
     return Desk(
-        house.tenant_id,
-        "cli",
+        Principal(house.tenant_id, "cli", PERMISSIONS),
         "en",
         house.tenancy,
         house.files,

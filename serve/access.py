@@ -1,0 +1,127 @@
+"""Who may call which route: one line for each, in one place. A route that is not here answers nobody.
+
+Staff and server keys need the permission beside the route; the others are let in by what they show.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from re import Pattern
+from typing import Final, Literal, get_args
+
+from starlette.routing import compile_path
+
+from foundation.errors import Forbidden
+from foundation.permissions import PERMISSIONS, Permission
+
+Shown = Literal["nothing", "publishable key", "visitor token", "signed link", "this machine", "metrics token"]
+"""What lets in those who have no permissions: customers, operators, and anybody."""
+
+SHOWN: frozenset[str] = frozenset(get_args(Shown))
+
+_CHAT = "/api/chat/conversations"
+_ADMIN = "/api/admin"
+_SOURCE = "/api/admin/knowledge/sources/{source_id}"
+
+ROUTES: Final[Mapping[str, Permission | Shown]] = {
+    # Customers
+    f"POST {_CHAT}": "publishable key",
+    f"POST {_CHAT}/{{conversation_id}}/messages": "visitor token",
+    f"GET {_CHAT}/{{conversation_id}}/events": "visitor token",
+    f"POST {_CHAT}/{{conversation_id}}/handover": "visitor token",
+    # A company's own servers
+    "POST /api/chat/message": "chat.use",
+    "POST /api/chat/stream": "chat.use",
+    "POST /api/conversations/handover": "chat.use",
+    # Behaviour
+    f"GET {_ADMIN}/policies": "behaviour.read",
+    f"POST {_ADMIN}/policies": "behaviour.write",
+    f"GET {_ADMIN}/policies/kinds": "behaviour.read",
+    f"PUT {_ADMIN}/policies/order": "behaviour.write",
+    f"POST {_ADMIN}/policies/try": "behaviour.read",
+    f"GET {_ADMIN}/policies/{{policy_id}}": "behaviour.read",
+    f"PUT {_ADMIN}/policies/{{policy_id}}": "behaviour.write",
+    f"DELETE {_ADMIN}/policies/{{policy_id}}": "behaviour.write",
+    f"GET {_ADMIN}/agent/settings": "behaviour.read",
+    f"PUT {_ADMIN}/agent/settings": "behaviour.write",
+    f"GET {_ADMIN}/agent/dial": "behaviour.read",
+    f"GET {_ADMIN}/releases": "behaviour.read",
+    f"POST {_ADMIN}/releases": "behaviour.publish",
+    f"GET {_ADMIN}/releases/{{number}}": "behaviour.read",
+    f"POST {_ADMIN}/releases/{{number}}/restore": "behaviour.publish",
+    f"GET {_ADMIN}/approved": "behaviour.read",
+    f"POST {_ADMIN}/approved": "behaviour.write",
+    f"GET {_ADMIN}/approved/{{approved_id}}": "behaviour.read",
+    f"PUT {_ADMIN}/approved/{{approved_id}}": "behaviour.write",
+    f"DELETE {_ADMIN}/approved/{{approved_id}}": "behaviour.write",
+    f"GET {_ADMIN}/model": "behaviour.read",
+    f"PUT {_ADMIN}/model": "settings.manage",
+    f"GET {_ADMIN}/model/usage": "usage.read",
+    # Conversations
+    f"POST {_ADMIN}/conversations/{{conversation_id}}/messages/{{position}}/correction": "behaviour.write",
+    f"PUT {_ADMIN}/conversations/{{conversation_id}}/messages/{{position}}/rating": "conversation.manage",
+    f"GET {_ADMIN}/conversations/{{conversation_id}}/turns": "conversation.read",
+    f"GET {_ADMIN}/conversations/{{conversation_id}}/turns/{{turn_id}}": "conversation.read",
+    # Knowledge
+    f"GET {_ADMIN}/knowledge/sources": "knowledge.read",
+    f"POST {_ADMIN}/knowledge/sources": "knowledge.write",
+    f"GET {_SOURCE}": "knowledge.read",
+    f"PATCH {_SOURCE}": "knowledge.write",
+    f"DELETE {_SOURCE}": "knowledge.write",
+    f"GET {_SOURCE}/events": "knowledge.read",
+    f"PUT {_SOURCE}/content": "knowledge.write",
+    f"POST {_SOURCE}/resync": "knowledge.write",
+    f"POST {_SOURCE}/cancel": "knowledge.write",
+    f"GET {_SOURCE}/versions": "knowledge.read",
+    f"GET {_SOURCE}/versions/{{number}}/text": "knowledge.read",
+    f"GET {_SOURCE}/versions/{{number}}/chunks": "knowledge.read",
+    f"GET {_SOURCE}/versions/{{number}}/diff": "knowledge.read",
+    f"GET {_SOURCE}/versions/{{number}}/answers": "conversation.read",
+    f"POST {_SOURCE}/versions/{{number}}/restore": "knowledge.write",
+    f"GET {_ADMIN}/knowledge/erasures/{{erasure_id}}": "knowledge.read",
+    f"GET {_ADMIN}/knowledge/crawls": "knowledge.read",
+    f"POST {_ADMIN}/knowledge/crawls": "knowledge.write",
+    f"GET {_ADMIN}/knowledge/crawls/{{crawl_id}}": "knowledge.read",
+    f"DELETE {_ADMIN}/knowledge/crawls/{{crawl_id}}": "knowledge.write",
+    f"POST {_ADMIN}/knowledge/crawls/{{crawl_id}}/resync": "knowledge.write",
+    f"GET {_ADMIN}/knowledge/answers/changed": "conversation.read",
+    f"GET {_ADMIN}/knowledge/quality": "knowledge.read",
+    f"POST {_ADMIN}/knowledge/retrieval": "knowledge.read",
+    "POST /api/knowledge/export": "knowledge.read",
+    "POST /api/knowledge/import": "knowledge.write",
+    "GET /api/embeddings": "knowledge.read",
+    "POST /api/embeddings": "knowledge.write",
+    # Operators and the start page
+    "GET /api/health": "nothing",
+    "GET /api/health/live": "nothing",
+    "GET /api/metrics": "metrics token",
+    "GET /api/demo": "this machine",
+    "GET /api/demo/sources": "this machine",
+    "POST /api/demo/sources": "this machine",
+    "GET /api/demo/sources/{source_id}/events": "this machine",
+}
+
+
+def needed(method: str, path: str) -> Permission:
+    """Return the permission that a request needs.
+
+    Raises:
+        Forbidden: no route that takes permissions is known by this name.
+    """
+    for known, pattern, answer in _patterns():
+        if known == method and pattern.fullmatch(path):
+            if answer in PERMISSIONS:
+                return answer
+            break
+    raise Forbidden(reason="unlisted")
+
+
+@cache
+def _patterns() -> tuple[tuple[str, Pattern[str], Permission | Shown], ...]:
+    """Return the table ready to match; literal words come before placeholders, as the router has them."""
+    rows = sorted(ROUTES.items(), key=lambda row: row[0].count("{"))
+    return tuple((*_compiled(route), answer) for route, answer in rows)
+
+
+def _compiled(route: str) -> tuple[str, Pattern[str]]:
+    method, _, path = route.partition(" ")
+    return method, compile_path(path)[0]
