@@ -6,6 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from foundation.database.models import SourceVersion
+from foundation.errors import NotFound
 from foundation.ids import SourceId, TenantId
 from foundation.tenancy import Tenancy
 
@@ -76,7 +78,14 @@ class Answers:
     async def of_version(
         self, tenant_id: TenantId, source_id: SourceId, number: int, *, limit: int = 100
     ) -> list[Cited]:
-        """Return the answers that cited a version, newest first."""
+        """Return the answers that cited a version, newest first.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        async with self.tenancy.session(tenant_id) as session:
+            if await session.get(SourceVersion, (tenant_id, source_id, number)) is None:
+                raise NotFound(kind="version")
         values = {"source": source_id, "version": number, "at_most": limit}
         return await self._found(tenant_id, _OF_VERSION, values)
 
