@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 from typing import IO
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.datastructures import UploadFile
 
+from admin_api.bodies import Archive, uploads
 from admin_api.desk import DeskDep
 from foundation.errors import InvalidInput
 from ingest.archive import Export
@@ -37,8 +37,8 @@ class ImportResult(BaseModel):
 router = APIRouter(tags=["knowledge"])
 
 
-@router.post("/export", response_class=StreamingResponse)
-async def export(desk: DeskDep, options: ExportOptions) -> StreamingResponse:
+@router.post("/export", response_class=Archive)
+async def export(desk: DeskDep, options: ExportOptions) -> Archive:
     """Return the knowledge base as one archive."""
     target = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the last piece was sent
     try:
@@ -49,14 +49,13 @@ async def export(desk: DeskDep, options: ExportOptions) -> StreamingResponse:
     except BaseException:
         target.close()
         raise
-    return StreamingResponse(
+    return Archive(
         _pieces(target),
-        media_type="application/zip",
         headers={"Content-Disposition": 'attachment; filename="knowledge.zip"', "Cache-Control": "no-store"},
     )
 
 
-@router.post("/import")
+@router.post("/import", openapi_extra=uploads())
 async def import_(desk: DeskDep, request: Request) -> ImportResult:
     """Add what an archive (field `file`) has and this tenant has not; it is read as uploads are."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):

@@ -7,10 +7,10 @@ from typing import Annotated, BinaryIO
 
 import orjson
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.datastructures import UploadFile
 
+from admin_api.bodies import ServerSentEvents, uploads
 from admin_api.desk import Desk, DeskDep, id_of
 from foundation.errors import InvalidInput
 from foundation.ids import SourceId, show
@@ -23,6 +23,7 @@ from ingest.sources import SourceView
 LONGEST_TEXT = 500_000
 LONGEST_RESYNC_S = 366 * 86_400
 _LOOK_S = 2.0
+_AUDIENCE = {"type": "string", "enum": ["customer", "staff"]}
 _ENDS = {"ready", "failed", "stale"}
 
 
@@ -94,7 +95,7 @@ keeping = APIRouter(prefix="/sources")
 """What only the holder of a key may do, beyond adding and watching."""
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, openapi_extra=uploads(json=Text, audience=_AUDIENCE))
 async def add(desk: DeskDep, request: Request) -> SourceState:
     """Add a file (multipart field `file`), a text (`text`, `title`) or an address (`url`).
 
@@ -127,16 +128,12 @@ async def listed(
     return SourceList(sources=shown, next=shown[-1].source_id if len(views) > limit else None)
 
 
-@router.get("/{source_id}/events", response_class=StreamingResponse)
-async def events(desk: DeskDep, source_id: str) -> StreamingResponse:
+@router.get("/{source_id}/events", response_class=ServerSentEvents)
+async def events(desk: DeskDep, source_id: str) -> ServerSentEvents:
     """Follow a source until it is ready, or could not be read."""
     known = SourceId(id_of("source", source_id))
     await desk.sources.get(desk.tenant_id, known)
-    return StreamingResponse(
-        _encoded(_progress(desk, known)),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store"},
-    )
+    return ServerSentEvents(_encoded(_progress(desk, known)), headers={"Cache-Control": "no-store"})
 
 
 @keeping.get("/{source_id}")
@@ -160,7 +157,7 @@ async def change(desk: DeskDep, source_id: str, body: Change) -> SourceState:
     return await _state_of(desk, known)
 
 
-@keeping.put("/{source_id}/content", status_code=202)
+@keeping.put("/{source_id}/content", status_code=202, openapi_extra=uploads())
 async def replace(desk: DeskDep, request: Request, source_id: str) -> SourceState:
     """Give a source a new file (field `file`); the old version answers until the new one is read."""
     known = SourceId(id_of("source", source_id))

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serve import chat, cited, demo, health, knowledge, metrics, pages, reference, widget
 from serve.limits import BodyLimit
 from serve.measured import Measured
+from serve.openapi import Described
 from serve.problems import add_problem_handlers
 from serve.services import OpenServices
 
@@ -42,7 +43,7 @@ def create_app(open_services: OpenServices) -> FastAPI:
             app.state.services = services
             yield
 
-    app = FastAPI(title="Replik", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = Described(title="Replik", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     add_problem_handlers(app)
     for room in (widget, chat, knowledge, health, metrics, demo, cited, reference, pages):
         app.include_router(room.router)

@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, aclosing
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from admin_api.bodies import ServerSentEvents
 from agents.acceptance import Accepted
 from agents.follow import Events
 from agents.stream import Address, Cursor
@@ -84,10 +84,10 @@ async def message(
     return Reply(conversation_id=conversation_id, turn_id=turn_id, message=said)
 
 
-@router.post("/chat/stream", response_class=StreamingResponse)
+@router.post("/chat/stream", response_class=ServerSentEvents)
 async def stream(
     caller: Caller, services: ServicesDep, body: Ask, idempotency_key: StartKey = None
-) -> StreamingResponse:
+) -> ServerSentEvents:
     """Run one turn and stream it. The turn goes on if the caller goes away."""
     address, start_key = await _address(caller, services, body, idempotency_key)
     async with AsyncExitStack() as opened:

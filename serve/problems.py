@@ -2,11 +2,12 @@
 
 from typing import cast
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -55,6 +56,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for away in (OperationalError, InterfaceError, PoolTimeout):
         app.add_exception_handler(away, _database_away)
+    for unstorable in (DataError, psycopg.DataError):
+        app.add_exception_handler(unstorable, _unstorable)
     app.add_exception_handler(Exception, _unknown)
 
 
@@ -103,6 +106,12 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 async def _database_away(_request: Request, error: Exception) -> JSONResponse:
     log.error("database_away", error=type(error).__name__)
     return problem(DependencyUnavailable(part="postgresql"))
+
+
+async def _unstorable(_request: Request, error: Exception) -> JSONResponse:
+    """A number beyond the column's range, a null byte: the sender's doing, wherever it was not caught."""
+    log.warning("value_not_storable", error=type(error).__name__)
+    return problem(InvalidInput(reason="not_storable"))
 
 
 async def _unknown(_request: Request, error: Exception) -> JSONResponse:

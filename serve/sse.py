@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack, aclosing
 
 import orjson
 from fastapi import Request
-from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from admin_api.bodies import ServerSentEvents
 from agents.follow import POLL_S, Events
 from agents.stream import Address, Cursor, StreamEvent
 from serve.links import with_links
@@ -44,13 +44,12 @@ async def with_heartbeats(batches: AsyncGenerator[Events, None]) -> AsyncIterato
                 yield b": hb\n\n"
 
 
-class EventStream(StreamingResponse):
+class EventStream(ServerSentEvents):
     """Streams events until they end or the client goes away, and then closes what they come from."""
 
     def __init__(self, batches: AsyncGenerator[Events, None], opened: AsyncExitStack) -> None:
         super().__init__(
             with_heartbeats(batches),
-            media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
         self._opened = opened

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from admin_api.bodies import ServerSentEvents
 from agents.stream import Address
 from foundation.ids import show
 from foundation.turns import Language
@@ -83,8 +83,8 @@ async def say(visitor: VisitorDep, services: ServicesDep, body: Say) -> Sent:
     )
 
 
-@router.get("/{conversation_id}/events", response_class=StreamingResponse)
-async def events(visitor: VisitorDep, services: ServicesDep, request: Request) -> StreamingResponse:
+@router.get("/{conversation_id}/events", response_class=ServerSentEvents)
+async def events(visitor: VisitorDep, services: ServicesDep, request: Request) -> ServerSentEvents:
     """Follow the conversation, from its beginning or from `Last-Event-ID`."""
     cursor = last_event_id(request)
     await services.mailbox.language(

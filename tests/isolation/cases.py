@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serve.access import ROUTES
+from serve.openapi import examples
 from tests.isolation import world as make
 from tests.isolation.world import Ids, Maker, World, maker_of
 
@@ -20,7 +21,7 @@ Request = dict[str, Any]
 Build = Callable[[World, Ids], Request]
 
 
-def _json(**body: object) -> Build:
+def _example(body: object) -> Build:
     return lambda _world, _ids: {"json": body}
 
 
@@ -37,34 +38,17 @@ def _file(world: World, _ids: Ids) -> Request:
 
 
 REQUESTS: Mapping[str, Build] = {
-    f"POST {_CHAT}": _json(),
-    f"POST {_CHAT}/{{conversation_id}}/messages": _json(client_message_id="m1", text="Hej"),
-    "POST /api/chat/message": _json(message="Hej"),
-    "POST /api/chat/stream": _json(message="Hej"),
+    **{route: _example(body) for route, body in examples().items()},
     f"POST {_ADMIN}/policies": _topic,
     f"PUT {_ADMIN}/policies/{{policy_id}}": _topic,
-    f"POST {_ADMIN}/policies/try": _json(text="Hej"),
-    f"PUT {_ADMIN}/agent/settings": _json(),
-    f"POST {_ADMIN}/releases": _json(note="Ny"),
-    f"POST {_ADMIN}/releases/{{number}}/restore": _json(),
     f"POST {_ADMIN}/approved": _wording,
     f"PUT {_ADMIN}/approved/{{approved_id}}": _wording,
-    f"PUT {_ADMIN}/model": _json(monthly={"tokens": 1000}),
-    f"POST {_ADMIN}/conversations/{{conversation_id}}/messages/{{position}}/correction": _json(
-        answer="Så här är det.", language="sv"
-    ),
-    f"PUT {_ADMIN}/conversations/{{conversation_id}}/messages/{{position}}/rating": _json(correct=True),
     f"POST {_SOURCES}": _file,
-    f"PATCH {_SOURCES}/{{source_id}}": _json(name="Nytt namn"),
     f"PUT {_SOURCES}/{{source_id}}/content": _file,
     f"GET {_SOURCES}/{{source_id}}/versions/{{number}}/diff": lambda _w, _i: {"params": {"to": 2}},
-    f"POST {_ADMIN}/knowledge/crawls": _json(url="https://example.com/ny"),
-    f"POST {_ADMIN}/knowledge/retrieval": _json(query="öppet köp"),
-    "POST /api/knowledge/export": _json(),
     "POST /api/knowledge/import": lambda _world, ids: {"files": {"file": Path(ids["archive"]).read_bytes()}},
-    "POST /api/embeddings": _json(),
 }
-"""Bodies and parameters; a route that is not here is called without."""
+"""Bodies and parameters: the examples of the API's description, or what says the tenant's word."""
 
 MAKERS: Mapping[str, Maker] = {
     f"POST {_CHAT}/{{conversation_id}}/messages": make.visited,
@@ -80,6 +64,7 @@ MAKERS: Mapping[str, Maker] = {
 """Where the route needs more than what its first placeholder stands for."""
 
 # The ids in `after` of a list are places in an order: they name nothing, and show nothing but one's own.
+_ONLY_IN_BODY = {"POST /api/conversations/handover"}
 IN_BODY: Mapping[str, tuple[Maker, Build]] = {
     "POST /api/chat/message": (
         make.answered,
@@ -145,6 +130,6 @@ def cases() -> list[Case]:
     plain = [
         Case(route, MAKERS.get(route) or maker_of(route), REQUESTS.get(route, _nothing))
         for route in routes
-        if route in REQUESTS or route not in IN_BODY
+        if route not in _ONLY_IN_BODY
     ]
     return plain + [Case(route, *more, in_body=True) for route, more in IN_BODY.items()]

@@ -1,7 +1,7 @@
 """A tenant with one of everything, and makers of fresh things for calls that use them up."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,7 +166,7 @@ async def archive(world: World) -> Ids:
     return {"archive": str(path)}
 
 
-Maker = Callable[[World], Awaitable[Ids]]
+Maker = Callable[[World], Coroutine[Any, Any, Ids]]
 
 _BY_PLACEHOLDER: dict[str, Maker] = {
     "source_id": ready_source,
