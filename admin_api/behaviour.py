@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from admin_api import approved, models, policies, ratings, releases, traces
+from admin_api import approved, audit, models, policies, ratings, releases, traces
 
 router = APIRouter()
-for part in (policies.router, releases.router, approved.router, models.router, ratings.router, traces.router):
-    router.include_router(part)
+for part in (policies, releases, approved, models, ratings, traces, audit):
+    router.include_router(part.router)

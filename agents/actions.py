@@ -14,7 +14,7 @@ from foundation.errors import ConversationNotFound, OwnershipLost, ReplikError
 from foundation.tenancy import Tenancy, TenantSession
 from graphs.handover import NeedsPerson
 
-_PURPOSE = "action"
+PURPOSE = "action"
 
 Ended = Literal["done", "failed", "unknown"]
 
@@ -73,8 +73,7 @@ class Actions:
 
     def idempotency_key(self, key: ActionKey) -> str:
         """Return what other systems know the action by: a UUID, the same in every attempt."""
-        names = [self.address.conversation_id.hex, key.run_id.hex, key.step, key.iteration]
-        return str(uuid5(self.address.tenant_id, json.dumps(names)))
+        return idempotency_key(self.address, key)
 
     async def intend(self, key: ActionKey, action: str, arguments: str) -> Started | Recorded:
         """Put on record what is about to be done, with its arguments as JSON text.
@@ -138,14 +137,21 @@ class Actions:
         return address | (key._asdict() if key else {})
 
     def _seal(self, key: ActionKey, column: str, value: str) -> bytes:
-        return self.sealer.seal(_PURPOSE, value.encode(), self._context(key, column))
+        return self.sealer.seal(PURPOSE, value.encode(), seal_context(self.address, key, column))
 
     def _open(self, key: ActionKey, column: str, sealed: bytes) -> str:
-        return self.sealer.open(_PURPOSE, bytes(sealed), self._context(key, column)).decode()
+        return self.sealer.open(PURPOSE, bytes(sealed), seal_context(self.address, key, column)).decode()
 
-    def _context(self, key: ActionKey, column: str) -> bytes:
-        """What a seal is bound to: no cell can be moved to another."""
-        return f"{self.idempotency_key(key)}/{column}".encode()
+
+def idempotency_key(address: Address, key: ActionKey) -> str:
+    """Return what other systems know an action by."""
+    names = [address.conversation_id.hex, key.run_id.hex, key.step, key.iteration]
+    return str(uuid5(address.tenant_id, json.dumps(names)))
+
+
+def seal_context(address: Address, key: ActionKey, column: str) -> bytes:
+    """What a seal is bound to: no cell can be moved to another."""
+    return f"{idempotency_key(address, key)}/{column}".encode()
 
 
 _FENCE = text(

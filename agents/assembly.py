@@ -24,7 +24,7 @@ from foundation.clients.chat.port import ChatModel
 from foundation.clients.chat.prices import load_prices
 from foundation.clients.embedding.choice import embedder_for
 from foundation.clients.vectors.chroma import ChromaIndex
-from foundation.crypto import Sealer
+from foundation.crypto import Sealer, sealer_of
 from foundation.database.engine import connect
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
@@ -80,11 +80,12 @@ class Assembled:
 
 async def assemble(settings: Settings) -> Assembled:
     """Return a started host; `settings` are those that the started stack completed."""
-    tenancy = Tenancy(connect(settings.require("database_url")))
+    sealer = sealer_of(settings)
+    tenancy = Tenancy(connect(settings.require("database_url")), sealer)
     lease_engine = connect(settings.require("database_url"), pool_size=1)
     bus = ValkeyBus(settings.require("redis_url"))
     cache = ValkeyCache(settings.require("redis_url"))
-    models = _models(settings, tenancy)
+    models = _models(settings, tenancy, sealer)
     ports = await _ports(settings, tenancy, cache)
     answerers = Answerers(models, ports.answerer)
 
@@ -110,7 +111,7 @@ async def assemble(settings: Settings) -> Assembled:
         agent_of=agent_of,
         fixed_text=fixed_text,
         turn_deadline_s=settings.turn_deadline_s,
-        sealer=Sealer.of(settings.require("encryption_key")),
+        sealer=sealer,
         lease_engine=lease_engine,
         turns_at_once=settings.turns_at_once,
         residents=settings.active_conversations,
@@ -140,10 +141,10 @@ async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache) -> Ports:
     )
 
 
-def _models(settings: Settings, tenancy: Tenancy) -> ModelRoutes:
+def _models(settings: Settings, tenancy: Tenancy, sealer: Sealer) -> ModelRoutes:
     quotes = settings.llm_provider == EXTRACTIVE
     return ModelRoutes(
-        ModelSettingsStore(tenancy, Sealer.of(settings.require("encryption_key"))),
+        ModelSettingsStore(tenancy, sealer),
         UsageBook(tenancy),
         load_prices(_CONFIGS / "models.yaml"),
         default=None if quotes else _chat(settings),

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from sqlalchemy import text
 
-from foundation import audit
+from foundation import audit, envelopes
 from foundation.addresses import Resolve, is_public, resolve
 from foundation.clients.chat.endpoint import Endpoint, Provider
 from foundation.crypto import Sealer
@@ -16,7 +17,7 @@ from foundation.errors import InvalidInput
 from foundation.ids import TenantId, show
 from foundation.tenancy import Tenancy
 
-_PURPOSE: Final = "model_key"
+PURPOSE: Final = "model_key"
 _PORTS: Final = {"http": 80, "https": 443}
 
 Row = Mapping[Any, Any]
@@ -107,8 +108,11 @@ class ModelSettingsStore:
         provider, url = row["provider"], row["base_url"]
         if provider is None:
             return ModelSettings(None, budget)
-        key = self.sealer.open(_PURPOSE, bytes(row["api_key"]), _context(tenant_id, provider, url)).decode()
-        return ModelSettings(Endpoint(cast("Provider", provider), row["model"], url, key), budget)
+        key = envelopes.open_(
+            self.sealer, PURPOSE, bytes(row["api_key"]), key_context(tenant_id, provider, url)
+        )
+        endpoint = Endpoint(cast("Provider", provider), row["model"], url, key.decode())
+        return ModelSettings(endpoint, budget)
 
     def _with_key(self, tenant_id: TenantId, wanted: Endpoint | None, row: Row | None) -> Endpoint | None:
         if wanted is None or wanted.key:
@@ -126,7 +130,12 @@ class ModelSettingsStore:
             "model": at and at.model,
             "base_url": at and at.base_url,
             "api_key": at
-            and self.sealer.seal(_PURPOSE, at.key.encode(), _context(tenant_id, at.provider, at.base_url)),
+            and envelopes.seal(
+                self.sealer,
+                PURPOSE,
+                at.key.encode(),
+                key_context(tenant_id, at.provider, at.base_url),
+            ),
             "monthly_tokens": budget.tokens,
             "monthly_cost": budget.cost,
             "currency": budget.currency,
@@ -157,7 +166,7 @@ def _check(budget: Budget) -> None:
         raise InvalidInput(field="budget")
 
 
-def _context(tenant_id: TenantId, provider: str, base_url: str) -> bytes:
+def key_context(tenant_id: UUID, provider: str, base_url: str) -> bytes:
     """What the seal is bound to: a row moved to another tenant, or led to another address, gives no key."""
     return f"{tenant_id}/{provider}/{base_url}".encode()
 

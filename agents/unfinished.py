@@ -11,7 +11,7 @@ from foundation.tenancy import Tenancy, TenantSession
 from graphs.handover import ProcedureUnreadable
 from graphs.pauses import Version
 
-_PURPOSE = "checkpoint"
+PURPOSE = "checkpoint"
 
 
 class Statement(NamedTuple):
@@ -45,7 +45,7 @@ class Unfinished:
             return None
         version = Version(row.release, row.graph)
         try:
-            data = self.sealer.open(_PURPOSE, bytes(row.payload), _context(address, version))
+            data = self.sealer.open(PURPOSE, bytes(row.payload), seal_context(address, version))
             return version, Thread.loaded(data)
         except (SealBroken, ValueError) as error:
             raise ProcedureUnreadable() from error
@@ -55,7 +55,7 @@ class Unfinished:
         values = {
             "checkpoint_release": version.release,
             "checkpoint_graph": version.graph,
-            "checkpoint_payload": self.sealer.seal(_PURPOSE, thread.dumped(), _context(address, version)),
+            "checkpoint_payload": self.sealer.seal(PURPOSE, thread.dumped(), seal_context(address, version)),
         }
         return Statement(_KEEP.format(only_if=only_if), _keys(address) | values)
 
@@ -69,7 +69,7 @@ def _keys(address: Address) -> dict[str, Any]:
     return {"tenant": address.tenant_id, "conversation": address.conversation_id}
 
 
-def _context(address: Address, version: Version) -> bytes:
+def seal_context(address: Address, version: Version) -> bytes:
     """What the seal is bound to: nobody can move a row to another conversation or version."""
     return f"{address.tenant_id}/{address.conversation_id}/{version.release}/{version.graph}".encode()
 

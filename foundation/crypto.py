@@ -1,7 +1,7 @@
 """Sealing: AES-256-GCM for bytes at rest, and short expiring tokens for URLs.
 
 Every purpose has its own key, derived from ENCRYPTION_KEY, so that what was sealed for one use cannot be
-opened for another.
+opened for another. ENCRYPTION_KEYS_OLD still open what they sealed.
 """
 
 import base64
@@ -19,12 +19,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import JsonValue
 
 from foundation.errors import ReplikError, Unauthorized
+from foundation.settings import Settings
 
 _VERSION = b"\x01"
 _ID_BYTES = 4
 _NONCE_BYTES = 12
 _HEAD_BYTES = len(_VERSION) + _ID_BYTES
 _LONGEST_TOKEN = 4096
+KEY_ID = slice(len(_VERSION), _HEAD_BYTES)
+"""Where the id of the key stands in what was sealed, envelopes too."""
 
 
 class SealBroken(ReplikError):
@@ -71,6 +74,25 @@ class Sealer:
                 except (InvalidTag, ValueError):
                     break
         raise SealBroken(purpose=purpose)
+
+    @property
+    def newest_id(self) -> bytes:
+        """The id of the key that seals; in what it sealed, the bytes of `KEY_ID`."""
+        return _key_id(self.keys[0])
+
+    def made(self, sealed: bytes) -> bool:
+        """Tell whether one of these keys sealed this, altered or not."""
+        return sealed[KEY_ID] in {_key_id(key) for key in self.keys}
+
+
+def sealer_of(settings: Settings) -> Sealer:
+    """Return the sealer of an installation.
+
+    Raises:
+        StartError: there is no ENCRYPTION_KEY.
+    """
+    old = (key.get_secret_value() for key in settings.encryption_keys_old)
+    return Sealer.of(settings.require("encryption_key"), *old)
 
 
 @dataclass(frozen=True, slots=True)

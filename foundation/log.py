@@ -17,6 +17,9 @@ from structlog.types import EventDict, Processor, WrappedLogger
 _SECRET_NAME = re.compile(r"secret|token|authorization|password|passwd|_key$|api_?key|cookie", re.IGNORECASE)
 _NOT_SECRET = frozenset({"tokens", "input_tokens", "output_tokens", "total_tokens", "max_tokens"})
 _URL_PASSWORD = re.compile(r"(\w://[^\s/@:]*):[^\s/@]+@")
+_BEARER = re.compile(r"\b(Bearer|Basic) +[^\s'\",]+", re.IGNORECASE)
+_KEY = re.compile(r"\b([sp]k[-_])[\w-]{16,}")
+"""Keys of ours and of model providers, in the middle of a sentence of somebody else's."""
 _HIDDEN = "[hidden]"
 _CHATTY = ("alembic", "httpx", "httpcore", "asyncio", "urllib3", "openai", "chromadb", "procrastinate")
 """Libraries whose everyday lines say nothing to an operator."""
@@ -66,7 +69,7 @@ def _without_ray(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Hide what is named like a secret, and passwords in URLs, at any depth."""
+    """Hide what is named like a secret or has the form of one, and passwords in URLs, at any depth."""
     return {key: _safe(key, value) for key, value in event.items()}
 
 
@@ -75,12 +78,18 @@ def _safe(key: object, value: object) -> object:
     if value is not None and _SECRET_NAME.search(name) and name.lower() not in _NOT_SECRET:
         return _HIDDEN
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", value)
+        return _masked(value)
     if isinstance(value, Mapping):
         return {inner: _safe(inner, content) for inner, content in value.items()}
     if isinstance(value, list | tuple):
         return [_safe("", content) for content in value]
     return value
+
+
+def _masked(text: str) -> str:
+    text = _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text)
+    text = _BEARER.sub(rf"\1 {_HIDDEN}", text)
+    return _KEY.sub(rf"\1{_HIDDEN}", text)
 
 
 def _renderer(fmt: str, stream: TextIO) -> Processor:

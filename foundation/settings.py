@@ -80,6 +80,11 @@ class Settings(BaseModel):
     encryption_key: SecretStr | None = Field(
         None, description="64 hex digits (`openssl rand -hex 32`); made and kept in REPLIK_HOME in demo mode."
     )
+    encryption_keys_old: Annotated[tuple[SecretStr, ...], BeforeValidator(_listed)] = Field(
+        (),
+        description="Former values of ENCRYPTION_KEY, parted by commas: they open what they sealed until"
+        " `replik secrets rotate` has sealed it anew.",
+    )
     cron_secret: SecretStr | None = Field(
         None, description="Secret of the scheduler for /api/cron; empty turns that route off."
     )
@@ -245,12 +250,13 @@ class Settings(BaseModel):
             raise StartError(f"{env_name(field)} is not set, and no embedded service stands in for it.")
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
-    @field_validator("encryption_key")
+    @field_validator("encryption_key", "encryption_keys_old")
     @classmethod
-    def _strong_key(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()):
-            raise ValueError("must be 64 hex digits; make one with `openssl rand -hex 32`")
-        return key
+    def _strong_key(cls, given: SecretStr | tuple[SecretStr, ...] | None) -> object:
+        for key in given if isinstance(given, tuple) else (given,) if given else ():
+            if not re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()):
+                raise ValueError("must be 64 hex digits; make one with `openssl rand -hex 32`")
+        return given
 
     @field_validator(
         "database_url",

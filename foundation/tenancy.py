@@ -9,6 +9,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
+from foundation.crypto import Sealer
 from foundation.database.trips import Taken, Trips, Values
 from foundation.ids import KeyId, TenantId
 
@@ -45,6 +46,8 @@ class Tenancy:
     """Opens tenant sessions, and answers the few questions that come before a tenant is known."""
 
     engine: AsyncEngine
+    sealer: Sealer | None = field(default=None, repr=False)
+    """For personal data in audit rows; who records none does without."""
     _trips: Trips = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +58,9 @@ class Tenancy:
     async def session(self, tenant_id: TenantId) -> AsyncIterator[TenantSession]:
         """Yield a session in one transaction; committed when the block ends, rolled back when it raises."""
         async with (
-            TenantSession(self.engine, expire_on_commit=False, info={"tenant_id": tenant_id}) as session,
+            TenantSession(
+                self.engine, expire_on_commit=False, info={"tenant_id": tenant_id, "sealer": self.sealer}
+            ) as session,
             session.begin(),
         ):
             yield session

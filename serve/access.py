@@ -90,6 +90,10 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     "POST /api/knowledge/import": "knowledge.write",
     "GET /api/embeddings": "knowledge.read",
     "POST /api/embeddings": "knowledge.write",
+    # Audit
+    f"GET {_ADMIN}/audit": "audit.read",
+    f"GET {_ADMIN}/audit/export": "audit.read",
+    f"POST {_ADMIN}/audit/verify": "audit.read",
     # Operators and the start page
     "GET /api/health": "nothing",
     "GET /api/health/live": "nothing",

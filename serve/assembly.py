@@ -10,7 +10,7 @@ from agents.waker import Waker
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
-from foundation.crypto import Sealer, Tokens
+from foundation.crypto import Tokens, sealer_of
 from foundation.database.engine import connect
 from foundation.languages import LANGUAGES
 from foundation.settings import Settings
@@ -24,7 +24,8 @@ from serve.services import Services
 @asynccontextmanager
 async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Services]:
     """Yield the services; `settings` are those that the started stack completed."""
-    tenancy = Tenancy(connect(settings.require("database_url")))
+    sealer = sealer_of(settings)
+    tenancy = Tenancy(connect(settings.require("database_url")), sealer)
     system = connect(settings.require("database_system_url"), pool_size=1)
     bus = ValkeyBus(settings.require("redis_url"))
     files = FsspecStore(files_root(settings))
@@ -47,7 +48,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             ),
             reader=Reader(tenancy, bus),
             waker=waker,
-            tokens=Tokens(Sealer.of(settings.require("encryption_key"))),
+            tokens=Tokens(sealer),
             files=files,
             vectors=vectors,
             retriever=retriever_for(settings, tenancy, vectors),

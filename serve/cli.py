@@ -12,6 +12,7 @@ from rich.console import Console
 
 from foundation.settings import Settings
 from foundation.stack.environment import quiet_environment
+from serve.cli_audit import audit, secrets
 from serve.cli_graph import graph
 from serve.cli_knowledge import knowledge
 from serve.cli_support import ENV_FILE, complete_settings, plain_errors
@@ -97,8 +98,10 @@ def delete_(slug: str, yes: bool) -> None:
     sys.exit(0 if not any(proof.values()) else 1)
 
 
+main.add_command(audit)
 main.add_command(graph)
 main.add_command(knowledge)
+main.add_command(secrets)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
+from foundation.crypto import sealer_of
 from foundation.database.engine import connect
 from foundation.database.migrate import migrate
 from foundation.database.roles import ensure_database
@@ -38,7 +39,7 @@ async def import_into(
         StartError: there is no such tenant, or a service does not start.
     """
     async with services(settings, environ) as running:
-        tenancy = Tenancy(connect(running.require("database_url")))
+        tenancy = Tenancy(connect(running.require("database_url")), sealer_of(running))
         try:
             tenant_id = await tenancy.tenant_of_slug(slug)
         finally:
@@ -59,7 +60,7 @@ async def make_tenant(
         StartError: the short name is taken, or a service does not start.
     """
     async with services(settings, environ) as running:
-        tenancy = Tenancy(connect(running.require("database_url")))
+        tenancy = Tenancy(connect(running.require("database_url")), sealer_of(running))
         try:
             if await tenancy.tenant_of_slug(slug) is not None:
                 raise StartError(f"There is a tenant {slug!r} already: choose another short name.")
@@ -80,7 +81,7 @@ async def delete_tenant_of(settings: Settings, environ: Mapping[str, str], slug:
         StartError: there is no such tenant, or a service does not start.
     """
     async with services(settings, environ) as running:
-        tenancy = Tenancy(connect(running.require("database_url")))
+        tenancy = Tenancy(connect(running.require("database_url")), sealer_of(running))
         try:
             tenant_id = await tenancy.tenant_of_slug(slug)
             if tenant_id is None:
@@ -103,7 +104,7 @@ async def services(settings: Settings, environ: Mapping[str, str]) -> AsyncItera
         running = stack.settings
         await asyncio.to_thread(migrate, running.require("database_migrator_url"))
         if running.mode == "demo":
-            tenancy = Tenancy(connect(running.require("database_url")))
+            tenancy = Tenancy(connect(running.require("database_url")), sealer_of(running))
             await seed(tenancy, running)
             await tenancy.close()
         yield running

@@ -14,7 +14,7 @@ from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.embedding.choice import embedding_model
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
-from foundation.crypto import Sealer
+from foundation.crypto import sealer_of
 from foundation.database.engine import connect
 from foundation.errors import StartError
 from foundation.ids import CrawlId, SourceId, show
@@ -57,7 +57,8 @@ async def at_desk(
         StartError: there is no such tenant, or a service does not start.
     """
     async with services(settings, environ) as running:
-        tenancy = Tenancy(connect(running.require("database_url")))
+        sealer = sealer_of(running)
+        tenancy = Tenancy(connect(running.require("database_url")), sealer)
         bus = ValkeyBus(running.require("redis_url"))
         try:
             tenant_id = await tenancy.tenant_of_slug(slug)
@@ -67,7 +68,6 @@ async def at_desk(
             model = embedding_model(running)
             retriever = retriever_for(running, tenancy, vectors)
             caller = Principal(tenant_id, "cli", PERMISSIONS)
-            sealer = Sealer.of(running.require("encryption_key"))
             desk = Desk(caller, "en", tenancy, files, vectors, bus, model, retriever, sealer)
             return await command(desk, *arguments)
         finally:

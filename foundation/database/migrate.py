@@ -11,8 +11,8 @@ from foundation.database.engine import sqlalchemy_url
 _LOCK = 0x5EE9_11C
 
 
-def migrate(migrator_url: str) -> None:
-    """Run all pending migrations as the owner; safe when several processes start at once.
+def migrate(migrator_url: str, revision: str = "head") -> None:
+    """Run the pending migrations, up to `revision`, as the owner; safe when several processes start at once.
 
     `lock_timeout` keeps a migration from queueing behind a long transaction and blocking everybody.
     """
@@ -25,7 +25,7 @@ def migrate(migrator_url: str) -> None:
             connection.execute(text("set lock_timeout = '5s'"))
             connection.commit()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
             connection.commit()
             connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
             connection.commit()

@@ -16,7 +16,7 @@ from agents.mailbox import Mailbox
 from agents.pace import Lag, Limit, Sharing
 from agents.stream import Address
 from foundation.clients.bus.valkey import ValkeyBus
-from foundation.crypto import Sealer
+from foundation.crypto import sealer_of
 from foundation.database.engine import connect
 from foundation.ids import ConversationId, TenantId, new_uuid
 from foundation.tenancy import Tenancy
@@ -106,7 +106,7 @@ async def live(services: Embedded, tenants: Sequence[TenantId], plan: Plan) -> S
         agent_of=lambda _behaviour: agent,
         fixed_text=fixed_text,
         turn_deadline_s=30,
-        sealer=Sealer.of(services.settings.require("encryption_key")),
+        sealer=sealer_of(services.settings),
         lease_engine=lease_engine,
         residents=plan.idle,
         idle_s=_LONG_S,

@@ -4,7 +4,7 @@ import os
 
 from agents.assembly import Assembled
 from agents.host import Host
-from foundation.crypto import Sealer
+from foundation.crypto import sealer_of
 from foundation.database.engine import connect
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
@@ -34,7 +34,7 @@ async def build(settings: Settings) -> Assembled:
     bus = GatedBus(settings.require("redis_url"), gate)
     orders = Orders(
         tenancy,
-        Sealer.of(settings.require("encryption_key")),
+        sealer_of(settings),
         os.environ[OUTSIDE],
         gate,
         lambda: host.host_id,
@@ -46,7 +46,7 @@ async def build(settings: Settings) -> Assembled:
         agent_of=lambda _behaviour: agent,
         fixed_text=fixed_text,
         turn_deadline_s=settings.turn_deadline_s,
-        sealer=Sealer.of(settings.require("encryption_key")),
+        sealer=sealer_of(settings),
         lease_engine=lease_engine,
     )
     await host.start()

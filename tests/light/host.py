@@ -7,7 +7,7 @@ from agents.conversation import Agent
 from agents.host import Host
 from agents.stream import Json
 from foundation.clients.bus.valkey import ValkeyBus
-from foundation.crypto import Sealer
+from foundation.crypto import sealer_of
 from foundation.database.engine import connect
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
@@ -35,7 +35,7 @@ async def build(settings: Settings) -> Assembled:
         agent_of=agent_of,
         fixed_text=fixed_text,
         turn_deadline_s=settings.turn_deadline_s,
-        sealer=Sealer.of(settings.require("encryption_key")),
+        sealer=sealer_of(settings),
         lease_engine=lease_engine,
     )
     await host.start()

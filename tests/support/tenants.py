@@ -20,5 +20,5 @@ async def make_tenant(tenancy: Tenancy, *, behaviour: dict[str, object] | None =
 async def audit_actions(tenancy: Tenancy, tenant_id: TenantId) -> list[str]:
     """Return the tenant's audited actions, oldest first."""
     async with tenancy.session(tenant_id) as session:
-        found = await session.execute(text("select action from audit order by at, id"))
+        found = await session.execute(text("select action from audit order by number"))
         return list(found.scalars())

@@ -16,6 +16,7 @@ PACKAGES = ("foundation", "agents", "graphs", "ingest", "admin_api", "serve")
 LONGEST = 400
 READS_ENVIRONMENT = {
     "serve/cli.py",
+    "serve/cli_audit.py",
     "serve/cli_knowledge.py",
     "serve/cli_support.py",
     "serve/cluster.py",

@@ -23,7 +23,7 @@ from foundation.database.models.knowledge import (
 )
 from foundation.database.models.language_models import ModelSettingsRow, ModelUsageRow
 from foundation.database.models.procedures import Action, Checkpoint
-from foundation.database.models.tenants import ApiKey, AuditRow, Release, Tenant
+from foundation.database.models.tenants import ApiKey, AuditHead, AuditRow, PersonKey, Release, Tenant
 
 __all__ = [
     "Action",
@@ -31,6 +31,7 @@ __all__ = [
     "AgentSettings",
     "ApiKey",
     "ApprovedAnswer",
+    "AuditHead",
     "AuditRow",
     "Base",
     "Checkpoint",
@@ -44,6 +45,7 @@ __all__ = [
     "ModelSettingsRow",
     "ModelUsageRow",
     "PassageRow",
+    "PersonKey",
     "Policy",
     "Rating",
     "Reindex",

@@ -1,8 +1,8 @@
-"""Tenants, their keys, their releases and their audit rows."""
+"""Tenants, their keys, their releases, their audit rows and the keys of their people."""
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import ARRAY, BigInteger, FetchedValue, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foundation.database.models.base import Base, Created, Json, Key, TenantKey
@@ -50,9 +50,10 @@ class Release(Base):
 
 
 class AuditRow(Base):
-    """Who did what to which thing; the application may only add."""
+    """Who did what to which thing; the application may only add; the database links each row."""
 
     __tablename__ = "audit"
+    __table_args__ = (UniqueConstraint("tenant_id", "number"),)
 
     tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
     id: Mapped[Key]
@@ -62,3 +63,26 @@ class AuditRow(Base):
     subject: Mapped[str]
     before: Mapped[Json | None]
     after: Mapped[Json | None]
+    number: Mapped[int | None] = mapped_column(BigInteger, FetchedValue())
+    hash: Mapped[bytes | None] = mapped_column(FetchedValue())
+
+
+class AuditHead(Base):
+    """The newest row of a tenant's audit log; the database's to write."""
+
+    __tablename__ = "audit_heads"
+
+    tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+
+
+class PersonKey(Base):
+    """The key, itself sealed, under which a person's data in the audit log is sealed. No row: erased."""
+
+    __tablename__ = "person_keys"
+
+    tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    subject: Mapped[Key]
+    wrapped_key: Mapped[bytes]
+    created_at: Mapped[Created]

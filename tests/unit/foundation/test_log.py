@@ -57,6 +57,22 @@ def test_other_libraries_take_the_same_way() -> None:
     assert (line["level"], line["tenant"]) == ("warning", TENANT)
 
 
+def test_secrets_are_known_by_their_form_too() -> None:
+    out = io.StringIO()
+    configure_logging("INFO", "json", out)
+    log = logging.getLogger("provider")
+    server, model = f"sk_{'a1' * 32}", f"sk-proj-{'b_-2' * 8}"
+    try:
+        raise ValueError(f"Incorrect API key provided: {model}.")
+    except ValueError:
+        log.exception("refused %s, sent {'authorization': 'Bearer %s'}", server, "geheim.geheim")
+    log.warning("basic geheim, a task-force and sk_short stay as they are")
+    first, second = map(json.loads, out.getvalue().splitlines())
+    assert first["event"] == "refused sk_[hidden], sent {'authorization': 'Bearer [hidden]'}"
+    assert first["exception"].endswith("ValueError: Incorrect API key provided: sk-[hidden].")
+    assert second["event"] == "basic [hidden], a task-force and sk_short stay as they are"
+
+
 def test_people_get_one_line_per_event_and_no_local_variables() -> None:
     out = io.StringIO()
     configure_logging("INFO", "console", out)
