@@ -6,8 +6,10 @@ from foundation.errors import ModelFailed
 from graphs.answerers.account import Account
 from graphs.answerers.port import Answerer, Question
 from graphs.answerers.prompts import find_prompt
+from graphs.answerers.rewrite import RoutedRewriter
 from graphs.answerers.routed import RoutedAnswerer, Routes
 from graphs.config import Models
+from graphs.rewriting import Rewriter
 
 
 class Answerers:
@@ -28,6 +30,10 @@ class Answerers:
         instead = self._quotes if models.answerer == "default" else _Nobody()
         prompt = find_prompt(models.prompt)
         return RoutedAnswerer(self._routes, instead, prompt, max_tokens=models.max_tokens)
+
+    def rewriter_of(self, models: Models) -> Rewriter | None:
+        """Return who makes follow-up questions stand alone in a graph; nobody in one that asks no model."""
+        return None if models.answerer == "extractive" else RoutedRewriter(self._routes)
 
 
 class _Nobody:

@@ -95,7 +95,12 @@ async def assemble(settings: Settings) -> Assembled:
         config = load_config(_CONFIGS / "graphs" / f"{behaviour.graph}.yaml")
         if behaviour.threshold is not None:
             config = config.model_copy(update={"threshold": behaviour.threshold})
-        own = replace(ports, answerer=answerers.of(config.models), calibration=behaviour.calibration)
+        own = replace(
+            ports,
+            answerer=answerers.of(config.models),
+            rewriter=answerers.rewriter_of(config.models),
+            calibration=behaviour.calibration,
+        )
         return Agent(config, own, behaviour.policies)
 
     def agent_of(behaviour: Json) -> RunsTurns:

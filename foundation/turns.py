@@ -50,6 +50,8 @@ class Citation(Value):
     title: str
     heading: str = ""
     page: int | None = None
+    paragraph: int | None = None
+    """Counted from 1 on the page, or under the heading where there are no pages; None: cannot be told."""
     quote: str
     language: Language
     url: str = ""

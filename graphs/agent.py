@@ -144,6 +144,7 @@ class Agent:
             "audience": turn.audience,
             "release": turn.release,
             "query": "",
+            "rewriting": None,
             "passages": [],
             "confidence": None,
             "raw_confidence": None,
@@ -194,6 +195,8 @@ class Agent:
             "graph": self._version,
             "language": state["language"],
             "query": state["query"],
+            # A procedure that an earlier version began has none.
+            "rewriting": state.get("rewriting"),
             "policies": state["policies"],
             "passages": [{field: passage[field] for field in _SCORES} for passage in state["passages"]],
             "confidence": state["confidence"],

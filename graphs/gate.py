@@ -191,6 +191,7 @@ class Gate:
 
     def _citation(self, index: int, unit: Unit) -> Citation:
         passage = self._passages[index]
+        quote = self._grounding.quote(index, CITATION.sub("", unit.text))
         return Citation(
             number=self._numbers[index],
             passage_id=passage.passage_id,
@@ -198,7 +199,8 @@ class Gate:
             title=passage.title,
             heading=passage.heading,
             page=passage.page,
-            quote=self._grounding.quote(index, CITATION.sub("", unit.text)),
+            paragraph=passage.paragraph_of(quote),
+            quote=quote,
             language=passage.language,
         )
 

@@ -18,6 +18,8 @@ class Passage(Value):
     heading: str = ""
     """The heading path, outermost first, joined by ` > `."""
     page: int | None = None
+    paragraph: int | None = None
+    """The number of its first paragraph on its page, or under its heading; None where it cannot be told."""
     text: str
     language: Language
     similarity: float = 0.0
@@ -28,6 +30,13 @@ class Passage(Value):
     """How much nearer it lies to the query than the nearest question in retrieval/elsewhere.py."""
     score: float = 0.0
     """The fused score that ranks, comparable only within one result."""
+
+    def paragraph_of(self, quote: str) -> int | None:
+        """Return the number of the paragraph that holds a quote, or its beginning before an ellipsis."""
+        at = self.text.find(quote.removesuffix("…")) if quote else -1
+        if self.paragraph is None or at < 0:
+            return None
+        return self.paragraph + self.text[:at].count("\n\n")
 
 
 class Retriever(Protocol):

@@ -13,6 +13,7 @@ from graphs.confidence.calibration import Calibration
 from graphs.passages import Passage, Retriever
 from graphs.policies.chain import Chain
 from graphs.replies import Replies
+from graphs.rewriting import Rewriter
 
 
 class Scored(Protocol):
@@ -43,6 +44,8 @@ class Ports:
     replies: Replies
     embedder: Embedder | None = None
     """For the meanings of policies; without it only words count."""
+    rewriter: Rewriter | None = None
+    """Makes follow-up questions stand alone; without it the rules of `graphs.query` do."""
     approved: ApprovedAnswers | None = None
     """The wordings that people fixed; without it there are none."""
     cache: AnswerCache | None = None

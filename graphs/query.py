@@ -15,6 +15,14 @@ _ASKS_ON: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_FOLLOW_UP: Final = 8
+_SHORT: Final = 4
+_LONGEST_POINTING: Final = 20
+_POINTS_BACK: Final = words_of(
+    "den det de dem dess denna detta dessa där dit då sådan sådana båda annars istället samma "
+    "it its they them their this that these those there then one ones both otherwise instead same "
+    "dette disse der så dens deres begge ellers samme "
+    "se sen sitä siitä ne niitä niistä tämä tuo siellä sinne silloin molemmat sama"
+)
 _ABOUT_THEMSELVES: Final = re.compile(
     r"(?i:\b(?:jag heter|mitt namn är|my name is|jeg heter|mit navn er|nimeni on))"
     r"\s+[A-ZÅÄÖÆØ][\w'-]+(?:\s+[A-ZÅÄÖÆØ][\w'-]+)?[,.!]?"
@@ -41,6 +49,16 @@ def search_query(text: str, history: Sequence[dict[str, str]]) -> str:
         return asked
     before = next((said["text"] for said in reversed(history) if said["author"] == "customer"), "")
     return f"{without_smalltalk(_without_themselves(before))} {asked}".strip()
+
+
+def leans(text: str) -> bool:
+    """Say whether a message may not be understood alone: a follow-up, a short one, one that points back.
+
+    Wider than `follows_up`: who asks this has a model, which says so of what stands alone after all.
+    """
+    said = words(text)
+    points = len(said) <= _LONGEST_POINTING and not _POINTS_BACK.isdisjoint(said)
+    return follows_up(text) or len(said) <= _SHORT or points
 
 
 def _without_themselves(text: str) -> str:

@@ -26,6 +26,8 @@ class TurnState(TypedDict, total=False):
     """Where the last node wants to go; conditional edges read it."""
     query: str
     """What was searched for."""
+    rewriting: Json | None
+    """How the query came about; see `graphs.rewriting`."""
     passages: list[Json]
     confidence: float | None
     raw_confidence: float | None

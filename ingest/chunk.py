@@ -45,6 +45,10 @@ class Chunk:
     language: Language
     anchor: str | None = None
     """Of the nearest heading above it that has one; an address ending in `#anchor` opens there."""
+    paragraph: int | None = None
+    """The number (from 1) of its first paragraph, list, table or code on its page, or under its heading where
+    there are no pages. Its further ones stand after empty lines; None where those would not tell.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class _Piece:
     """Introduces what follows (`You need:`) and should stand with it."""
     whole: bool = True
     """False for the parts of a torn block, which are passages of their own."""
+    paragraph: int | None = None
 
 
 def tokens(text: str) -> int:
@@ -76,11 +81,12 @@ def chunk(document: Document, detect: Detect, fallback: Language, count: Count =
     """
     language = detect(document.text[:6000]) or fallback
     chunks: list[Chunk] = []
+    on_page: dict[int, int] = {}
     for path, blocks in _sections(document):
         heading = " > ".join(above.text for above in path)
         # A heading that stands alone is a passage, and its own anchor leads to it.
         anchors = [block.anchor for block in [*path, *blocks] if block.anchor]
-        packed = _packed([part for block in blocks for part in _pieces(block)])
+        packed = _packed(list(_numbered(blocks, on_page)))
         for piece in (part for whole in packed for part in _fitting(whole, count)):
             own = detect(piece.text) if len(piece.text) >= _DETECTABLE else None
             chunks.append(
@@ -93,6 +99,7 @@ def chunk(document: Document, detect: Detect, fallback: Language, count: Count =
                     piece.end,
                     own or language,
                     anchors[-1] if anchors else None,
+                    piece.paragraph,
                 )
             )
     return chunks
@@ -134,6 +141,21 @@ def _sections(document: Document) -> Iterator[tuple[list[Block], list[Block]]]:
         yield (path, blocks) if blocks else (path[:-1], bare)
 
 
+def _numbered(blocks: Sequence[Block], on_page: dict[int, int]) -> Iterator[_Piece]:
+    """Yield the pieces of a section's blocks; `on_page` counts the blocks of each page, over sections."""
+    here = 0
+    for block in blocks:
+        if block.kind == "heading":
+            yield from _pieces(block)
+            continue
+        here += 1
+        number = here
+        if block.page is not None:
+            number = on_page[block.page] = on_page.get(block.page, 0) + 1
+        told = None if SEPARATOR in block.text else number
+        yield from (replace(piece, paragraph=told) for piece in _pieces(block))
+
+
 def _packed(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
     """Put neighbours together while they fit the target; an introduction moves to what it introduces."""
     run: list[_Piece] = []
@@ -159,12 +181,20 @@ def _fitting(piece: _Piece, count: Count) -> Iterator[_Piece]:
     space = source.rfind(" ", length // 4, length // 2)
     cut = space if space > 0 else length // 2
     yield from _fitting(replace(piece, text=repeated + source[:cut], end=piece.start + cut), count)
-    yield from _fitting(replace(piece, text=source[cut:], start=piece.start + cut), count)
+    told = None if piece.paragraph is None else piece.paragraph + source[:cut].count(SEPARATOR)
+    yield from _fitting(replace(piece, text=source[cut:], start=piece.start + cut, paragraph=told), count)
 
 
 def _merged(run: Sequence[_Piece]) -> _Piece:
     text = SEPARATOR.join(piece.text for piece in run)
-    return replace(run[0], text=text, end=run[-1].end, whole=all(piece.whole for piece in run))
+    told = all(piece.paragraph is not None and piece.page == run[0].page for piece in run)
+    return replace(
+        run[0],
+        text=text,
+        end=run[-1].end,
+        whole=all(piece.whole for piece in run),
+        paragraph=run[0].paragraph if told else None,
+    )
 
 
 def _pieces(block: Block) -> Iterator[_Piece]:

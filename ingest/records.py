@@ -177,6 +177,7 @@ async def write_passages(
         "end_offset",
         "language",
         "anchor",
+        "paragraph",
     )
     found = await session.execute(
         select(PassageRow.id, *(getattr(PassageRow, name) for name in compared)).where(*mine)
@@ -205,6 +206,7 @@ def _row(version: SourceVersion, passage: Passage) -> dict[str, object]:
         "end_offset": chunk.end,
         "language": chunk.language,
         "anchor": chunk.anchor,
+        "paragraph": chunk.paragraph,
         "content_hash": passage.content_hash,
         "live": False,
     }

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
-from markdown_it import MarkdownIt
 from sqlalchemy import Row, text
 
 from foundation.errors import NotFound
@@ -20,18 +19,19 @@ from foundation.ids import PassageId, TenantId
 from foundation.tenancy import TenantSession
 from serve.deps import ServicesDep
 from serve.links import open_cited
+from serve.marked import marked, text_fragment
 
 router = APIRouter(tags=["citations"], include_in_schema=False)
 
 AROUND = 30
 """Passages shown before and after the cited one; the original has the rest."""
 
-_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2a26; --soft: #5d6b66; --line: #d9e0dd; --page: #fff;
-  --mark: #fff3c4; }
+  --mark: #fff8dd; --quote: #ffe27a; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e7eeeb; --soft: #9fb0a9; --line: #34423d; --page: #141b19; --mark: #4b421b; }
+  :root { --ink: #e7eeeb; --soft: #9fb0a9; --line: #34423d; --page: #141b19;
+    --mark: #332e1a; --quote: #5e5014; }
 }
 body { margin: 0 auto; max-width: 46rem; padding: 2rem 1.25rem 6rem; font: 1rem/1.6 system-ui, sans-serif;
   color: var(--ink); background: var(--page); }
@@ -40,6 +40,8 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } .place { color: var(--soft); margi
 section { padding: .25rem .75rem; border-left: 4px solid transparent; border-radius: 4px; }
 section > p.at { color: var(--soft); font-size: .8rem; margin: .5rem 0 0; }
 #cited { background: var(--mark); border-left-color: #d49b00; scroll-margin-top: 4rem; --line: #b59a3c; }
+#quote { background: var(--quote); border-radius: 3px; box-shadow: 0 0 0 .2rem var(--quote);
+  scroll-margin-top: 30vh; }
 table { border-collapse: collapse; display: block; margin: .5rem 0; overflow-x: auto; }
 td, th { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; }
 a { color: inherit; }
@@ -78,32 +80,39 @@ class Place:
 
 @router.get("/cited/{token}", response_class=HTMLResponse)
 async def cited(token: str, services: ServicesDep) -> HTMLResponse:
-    """Show the cited passage, marked, in what stands around it; the link's `#cited` opens there."""
-    tenant_id, passage_id = open_cited(services.tokens, token)
-    async with services.tenancy.session(tenant_id) as session:
-        place = await _place(session, tenant_id, passage_id)
-        passages = await _passages(session, tenant_id, place)
-    page = await asyncio.to_thread(_page, token, place, passages)
+    """Show the cited passage in what stands around it, with the quoted paragraph marked.
+
+    The link's `#quote` opens there; `#cited` is the passage.
+    """
+    link = open_cited(services.tokens, token)
+    async with services.tenancy.session(link.tenant_id) as session:
+        place = await _place(session, link.tenant_id, link.passage_id)
+        passages = await _passages(session, link.tenant_id, place)
+    page = await asyncio.to_thread(_page, token, place, passages, link.quote)
     return HTMLResponse(
         page, headers={"Content-Security-Policy": _PAGE_POLICY, "Referrer-Policy": "no-referrer"}
     )
 
 
-def _page(token: str, place: Place, passages: Sequence[Row[Any]]) -> str:
+def _page(token: str, place: Place, passages: Sequence[Row[Any]], quoted: str) -> str:
     words = _WORDS["sv" if place.language == "sv" else "en"]
-    sections = [_section(row, words, here=row.ordinal == place.ordinal) for row in passages]
+    sections = [
+        _section(row, words, quoted=quoted if row.ordinal == place.ordinal else None) for row in passages
+    ]
+    cited_text = next(row.text for row in passages if row.ordinal == place.ordinal)
     if place.ordinal > AROUND:
         sections.insert(0, _LEFT_OUT)
     if place.ordinal + AROUND < place.last:
         sections.append(_LEFT_OUT)
     main = "\n".join(sections)
+    there = _original(token, place, text_fragment(cited_text, quoted))
     return (
         f'<!doctype html><html lang="{escape(place.language)}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="robots" content="noindex">'
         f"<title>{escape(place.title)}</title><style>{_STYLE}</style></head><body>"
         f'<header><h1>{escape(place.title)}</h1><p class="place">{escape(place.name)}'
-        f' · <a href="{escape(_original(token, place))}">{words["original"]}</a></p></header>'
+        f' · <a href="{escape(there)}">{words["original"]}</a></p></header>'
         f"<main>{main}</main></body></html>"
     )
 
@@ -111,10 +120,10 @@ def _page(token: str, place: Place, passages: Sequence[Row[Any]]) -> str:
 @router.get("/cited/{token}/file")
 async def original(token: str, services: ServicesDep) -> Response:
     """Return the original file; anything that a browser might run is downloaded instead of shown."""
-    tenant_id, passage_id = open_cited(services.tokens, token)
-    async with services.tenancy.session(tenant_id) as session:
-        place = await _place(session, tenant_id, passage_id)
-    content = await services.files.read(tenant_id, place.file_key)
+    link = open_cited(services.tokens, token)
+    async with services.tenancy.session(link.tenant_id) as session:
+        place = await _place(session, link.tenant_id, link.passage_id)
+    content = await services.files.read(link.tenant_id, place.file_key)
     shown = place.media_type in {"application/pdf", "text/plain"}
     name = "".join(
         letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in place.name
@@ -129,22 +138,26 @@ async def original(token: str, services: ServicesDep) -> Response:
     )
 
 
-def _original(token: str, place: Place) -> str:
-    """Return where the document itself opens, at the cited page or heading where that can be said."""
+def _original(token: str, place: Place, quoted: str) -> str:
+    """Return where the document itself opens, at the quote, page or heading where that can be said.
+
+    `quoted` is a text fragment: a browser that finds it goes there, any other to the heading.
+    """
     if place.uri is not None:
-        anchor = f"#{quote(place.anchor, safe='')}" if place.anchor else ""
-        return place.uri + anchor
+        anchor = quote(place.anchor, safe="") if place.anchor else ""
+        return place.uri + (f"#{anchor}{quoted}" if anchor or quoted else "")
     fragment = f"#page={place.page}" if place.page and place.media_type == "application/pdf" else ""
     return f"/cited/{token}/file{fragment}"
 
 
-def _section(row: Row[Any], words: dict[str, str], *, here: bool) -> str:
+def _section(row: Row[Any], words: dict[str, str], *, quoted: str | None) -> str:
+    """Return a passage; the cited one is that with `quoted`, which may be empty."""
     at = " · ".join(part for part in (row.heading, f"{words['page']} {row.page}" if row.page else "") if part)
-    attributes = f' id="cited" aria-label="{words["cited"]}"' if here else ""
+    attributes = f' id="cited" aria-label="{words["cited"]}"' if quoted is not None else ""
     return (
         f"<section{attributes}>"
         + (f'<p class="at">{escape(at)}</p>' if at else "")
-        + str(_markdown.render(row.text))
+        + marked(row.text, quoted or "")
         + "</section>"
     )
 

@@ -1,6 +1,7 @@
 """Links that open the cited place: sealed, so that they need no sign-in and cannot be guessed."""
 
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Final, cast
 from uuid import UUID
 
 from agents.stream import StreamEvent
@@ -13,33 +14,48 @@ LINK_S = 30 * 24 * 3600.0
 """A link opens for so many seconds. Each time an event is sent its links are sealed anew."""
 
 _PURPOSE = "cited"
+_ENOUGH: Final = 48
+"""Characters of a quote that tell where it begins."""
 
 
-def cited_url(services: Services, tenant_id: TenantId, passage_id: UUID) -> str:
-    """Return the path of the page that shows a passage in its document."""
-    token = services.tokens.seal(_PURPOSE, [tenant_id.hex, passage_id.hex], LINK_S)
+@dataclass(frozen=True, slots=True)
+class CitedPlace:
+    """What a link opens."""
+
+    tenant_id: TenantId
+    passage_id: PassageId
+    quote: str = ""
+    """The beginning of what was quoted; empty for the whole passage."""
+
+
+def cited_url(services: Services, tenant_id: TenantId, passage_id: UUID, quote: str = "") -> str:
+    """Return the path of the page that shows a passage in its document, open at the quote."""
+    begins = quote.removesuffix("…")[:_ENOUGH]
+    token = services.tokens.seal(_PURPOSE, [tenant_id.hex, passage_id.hex, begins], LINK_S)
     base = str(services.settings.public_url).rstrip("/") if services.settings.public_url else ""
-    return f"{base}/cited/{token}#cited"
+    return f"{base}/cited/{token}#{'quote' if begins else 'cited'}"
 
 
-def open_cited(tokens: Tokens, token: str) -> tuple[TenantId, PassageId]:
-    """Return which passage a link opens.
+def open_cited(tokens: Tokens, token: str) -> CitedPlace:
+    """Return what a link opens.
 
     Raises:
         NotFound: the link is not ours, or has expired.
     """
     try:
-        tenant_id, passage_id = cast("tuple[str, str]", tokens.open(_PURPOSE, token))
+        tenant_id, passage_id, *quote = cast("list[str]", tokens.open(_PURPOSE, token))
     except Unauthorized:
         raise NotFound() from None
-    return TenantId(UUID(tenant_id)), PassageId(UUID(passage_id))
+    # Links of before had no quote.
+    return CitedPlace(TenantId(UUID(tenant_id)), PassageId(UUID(passage_id)), "".join(quote))
 
 
 def with_links(services: Services, tenant_id: TenantId, event: StreamEvent) -> StreamEvent:
     """Return the event with `url` filled in on its citations."""
 
     def linked(citation: dict[str, Any]) -> dict[str, Any]:
-        return citation | {"url": cited_url(services, tenant_id, UUID(citation["passage_id"]))}
+        passage_id, quote = UUID(citation["passage_id"]), citation["quote"]
+        return citation | {"url": cited_url(services, tenant_id, passage_id, quote)}
 
     if event.name == "citation":
         return StreamEvent(event.id, event.name, event.data | {"citation": linked(event.data["citation"])})

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
@@ -13,6 +13,8 @@ from foundation.errors import StartError
 from foundation.turns import Language, Value
 from graphs.answerers.port import Question
 from graphs.passages import Passage
+
+P = TypeVar("P", bound=Value)
 
 DEFAULT_PATH: Final = Path(__file__).resolve().parents[2] / "configs" / "prompts" / "answer.yaml"
 _HISTORY: Final = 6
@@ -54,14 +56,31 @@ class PromptTemplate(Value):
         return [Prompt("system", system), *said, Prompt("user", question.text)]
 
 
+class RewritePrompt(Value):
+    """A versioned system prompt for follow-up questions; see `graphs.answerers.rewrite`."""
+
+    name: str
+    version: int = Field(ge=1)
+    system: str
+
+
 def load_prompt(path: Path = DEFAULT_PATH) -> PromptTemplate:
-    """Read a prompt.
+    """Read a prompt for answers.
+
+    Raises:
+        StartError: the file cannot be read or is not a prompt.
+    """
+    return load(path, PromptTemplate)
+
+
+def load(path: Path, kind: type[P]) -> P:
+    """Read a prompt of a kind.
 
     Raises:
         StartError: the file cannot be read or is not a prompt.
     """
     try:
-        return PromptTemplate.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise StartError(f"{path.name}: is not a prompt with name, version and system; correct it") from error
 

@@ -5,12 +5,14 @@ NAME.yaml is what a config gets that names no version; NAME@2.yaml holds a furth
 
 import re
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 from foundation.errors import StartError
-from graphs.answerers.prompt import DEFAULT_PATH, PromptTemplate, load_prompt
+from graphs.answerers.prompt import DEFAULT_PATH, PromptTemplate, RewritePrompt, load
 
 FOLDER: Final = DEFAULT_PATH.parent
+P = TypeVar("P", PromptTemplate, RewritePrompt)
+
 _REFERENCE: Final = re.compile(r"[a-z0-9][a-z0-9_-]*(?:@[1-9][0-9]*)?")
 
 
@@ -26,7 +28,25 @@ class PromptUnusable(StartError):
 
 
 def find_prompt(reference: str, folder: Path = FOLDER) -> PromptTemplate:
-    """Return the prompt that a graph config names.
+    """Return the prompt that a graph config names for answers.
+
+    Raises:
+        PromptUnusable: there is none, or its file is not what its name says.
+    """
+    return _find(reference, folder, PromptTemplate)
+
+
+def find_rewrite_prompt(reference: str, folder: Path = FOLDER) -> RewritePrompt:
+    """Return the prompt that a graph config names for follow-up questions.
+
+    Raises:
+        PromptUnusable: there is none, or its file is not what its name says.
+    """
+    return _find(reference, folder, RewritePrompt)
+
+
+def _find(reference: str, folder: Path, kind: type[P]) -> P:
+    """Return the prompt of a name.
 
     Raises:
         PromptUnusable: there is none, or its file is not what its name says.
@@ -36,10 +56,10 @@ def find_prompt(reference: str, folder: Path = FOLDER) -> PromptTemplate:
             f"{reference!r} cannot be a prompt", "write a name, or a name and a version: answer@1"
         )
     name, _, version = reference.partition("@")
-    main = _read(folder / f"{name}.yaml")
+    main = _read(folder / f"{name}.yaml", kind)
     if not version:
         return main or _none(reference, folder)
-    other = _read(folder / f"{reference}.yaml")
+    other = _read(folder / f"{reference}.yaml", kind)
     if main is None or main.version != int(version):
         return other or _none(reference, folder)
     if other is not None:
@@ -47,12 +67,12 @@ def find_prompt(reference: str, folder: Path = FOLDER) -> PromptTemplate:
     return main
 
 
-def _read(path: Path) -> PromptTemplate | None:
+def _read(path: Path, kind: type[P]) -> P | None:
     """Read a prompt, if there is the file; its name and version must be those of the file's name."""
     if not path.exists():
         return None
     try:
-        prompt = load_prompt(path)
+        prompt = load(path, kind)
     except StartError as error:
         raise PromptUnusable(f"{path.name} is not a prompt", "give it name, version and system") from error
     name, _, version = path.stem.partition("@")

@@ -18,6 +18,7 @@ from graphs.gate import Gate
 from graphs.handover import PolicyHandover
 from graphs.passages import Passage
 from graphs.ports import Ports
+from graphs.query import search_query
 from graphs.registry import NoOptions, node
 from graphs.state import TurnState
 
@@ -36,7 +37,8 @@ async def generate(state: TurnState, runtime: Runtime[Ports], _options: NoOption
     policies = runtime.context.policies
     gate = Gate(
         question.passages,
-        customer=question.text,
+        # In their own words: what a model made of them is no word of theirs.
+        customer=search_query(state["text"], state["history"]),
         language=question.language,
         policies=policies,
         guarded=runtime.context.answerer.guarded,

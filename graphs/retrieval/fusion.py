@@ -197,6 +197,7 @@ def _passage(asked: Asked, each: Compared, score: float) -> Passage:
         title=candidate.title,
         heading=candidate.heading,
         page=candidate.page,
+        paragraph=candidate.paragraph,
         text=candidate.text,
         language=candidate.language,
         similarity=each.similarity,

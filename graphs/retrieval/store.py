@@ -38,6 +38,8 @@ class Candidate:
     """Its place among the passages of its source."""
     allowed: bool = True
     """Whether the filters let it through."""
+    paragraph: int | None = None
+    """See `graphs.passages.Passage`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ async def candidates(
             "  where o.id = any(:first) and o.live and n.live"
             ")"
             " select p.id, p.source_id, p.version, coalesce(v.title, s.name) as title, p.heading, p.page,"
-            " p.text, p.language, p.ordinal, e.vector,"
+            " p.paragraph, p.text, p.language, p.ordinal, e.vector,"
             " ((cast(:languages as text[]) is null or p.language = any(:languages))"
             " and (cast(:sources as uuid[]) is null or p.source_id = any(:sources))"
             " and s.audience = any(:audience)"
@@ -184,6 +186,7 @@ async def candidates(
             title=row.title,
             heading=row.heading,
             page=row.page,
+            paragraph=row.paragraph,
             text=row.text,
             language=row.language,
             opening=row.opening,

@@ -85,9 +85,12 @@ def test_a_citation_opens_at_the_place_it_cites(shop: Running, visit: Visit) -> 
     cited = page.locator("#cited")
     expect(cited).to_have_count(1)
     expect(cited).to_be_in_viewport()
-    expect(cited).to_contain_text("49 kr (fri frakt över 799 kr)")
+    quoted = cited.locator("#quote")
+    expect(quoted).to_have_count(1)
+    expect(quoted).to_be_in_viewport()
+    expect(quoted).to_contain_text("49 kr (fri frakt över 799 kr)")
     assert (
-        page.evaluate("getComputedStyle(document.querySelector('#cited')).backgroundColor")
+        page.evaluate("getComputedStyle(document.querySelector('#quote')).backgroundColor")
         != "rgba(0, 0, 0, 0)"
     )
     someone.picture("cited", page)

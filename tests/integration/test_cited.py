@@ -21,7 +21,7 @@ from foundation.tenancy import Tenancy
 from ingest.compute import ThreadCompute
 from ingest.fetch import Fetched, Validators
 from ingest.pipeline import Ingestion, ingest
-from serve import cited
+from serve import marked
 from serve.links import LINK_S, cited_url
 from serve.services import Services
 from tests.support.gateway import FrontDoor, front_door, settings_for
@@ -40,9 +40,9 @@ class Library:
     tenant_id: TenantId
     passages: list[UUID]
 
-    def link(self, number: int, services: Services | None = None) -> str:
+    def link(self, number: int, services: Services | None = None, quote: str = "") -> str:
         """Return the path that a citation of a passage leads to."""
-        return cited_url(services or self.door.services, self.tenant_id, self.passages[number])
+        return cited_url(services or self.door.services, self.tenant_id, self.passages[number], quote)
 
 
 @pytest.fixture
@@ -84,13 +84,13 @@ async def test_the_page_is_made_beside_the_event_loop(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads = []
-    render = cited._markdown.render
+    render = marked.markdown.render
 
     def watched(source: str) -> object:
         threads.append(threading.current_thread())
         return render(source)
 
-    monkeypatch.setattr(cited._markdown, "render", watched)
+    monkeypatch.setattr(marked.markdown, "render", watched)
     await shown(library, 50)
     assert threads
     assert threading.main_thread() not in threads
@@ -106,6 +106,14 @@ async def test_a_link_that_expired_opens_nothing(library: Library) -> None:
     assert (await library.door.client.get("/cited/nonsense")).status_code == 404
 
 
+async def test_the_link_opens_at_the_paragraph_that_was_quoted(library: Library) -> None:
+    link = library.link(50, quote="This is what part 50 says.")
+    assert link.endswith("#quote")
+    page = (await library.door.client.get(link)).text
+    assert page.count('id="quote"') == 1
+    assert '<p id="quote">This is what part 50 says.</p>' in page.partition('id="cited"')[2]
+
+
 async def test_the_original_comes_as_it_was(library: Library) -> None:
     link = library.link(50).removesuffix("#cited")
     response = await library.door.client.get(f"{link}/file")
@@ -113,7 +121,7 @@ async def test_the_original_comes_as_it_was(library: Library) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_cited_web_page_opens_at_its_heading(
+async def test_a_cited_web_page_opens_at_what_was_quoted_else_at_its_heading(
     database_urls: DatabaseUrls, redis_url: str, tmp_path: Path, tenancy: Tenancy
 ) -> None:
     page = b"""<html lang="sv"><head><title>Frakt</title></head><body><article><h1>Frakt</h1>
@@ -135,6 +143,7 @@ async def test_a_cited_web_page_opens_at_its_heading(
         assert await ingest(ingestion, tenant_id, source_id) == "ready"
         async with tenancy.session(tenant_id) as session:
             found = await session.execute(text("select id from passages where text like '%49 kr%'"))
-            link = cited_url(door.services, tenant_id, found.scalar_one())
+            quote = "Frakten kostar 49 kr inom Sverige, oavsett hur mycket du handlar."
+            link = cited_url(door.services, tenant_id, found.scalar_one(), quote)
         shown_page = (await door.client.get(link)).text
-    assert 'href="https://shop.example/frakt?a=1&amp;b=2#pris"' in shown_page
+    assert 'href="https://shop.example/frakt?a=1&amp;b=2#pris:~:text=Frakten%20kostar' in shown_page

@@ -75,8 +75,11 @@ async def host(settings: Settings) -> AsyncIterator[Assembled]:
     await assembled.close(5)
 
 
-async def ask(host: Assembled, tenancy: Tenancy, tenant_id: TenantId) -> dict[str, Any]:
-    """Ask the question in a new conversation; return the trace of its turn, with the answer in `said`."""
+async def ask(host: Assembled, tenancy: Tenancy, tenant_id: TenantId, *then: str) -> dict[str, Any]:
+    """Ask the question, and what follows it, in a new conversation.
+
+    Return the trace of the last turn, with the answer in `said`.
+    """
     assert host.cache is not None
     # What was kept of an earlier turn would be given instead of asking anybody.
     async for key in host.cache._redis.scan_iter("replik:cache:*"):
@@ -84,15 +87,17 @@ async def ask(host: Assembled, tenancy: Tenancy, tenant_id: TenantId) -> dict[st
     mailbox = Mailbox(tenancy, host.bus)
     opened = await mailbox.open(tenant_id, channel="widget", language="sv", idempotency_key=None)
     address = Address(tenant_id, ConversationId(opened.conversation_id))
-    await mailbox.accept(address, said=QUESTION, client_message_id="1", channel="widget")
-    await LocalWaker(host.host).wake(address)
-    await host.host.idle()
+    for number, said in enumerate((QUESTION, *then), 1):
+        await mailbox.accept(address, said=said, client_message_id=f"{number}", channel="widget")
+        await LocalWaker(host.host).wake(address)
+        await host.host.idle()
     async with tenancy.session(tenant_id) as session:
         found = await session.execute(
             text(
                 "select t.trace, (select m.parts from messages m where m.tenant_id = t.tenant_id"
                 " and m.turn_id = t.turn_id and m.author = 'agent' and m.kind = 'text') as parts"
-                " from traces t where t.conversation_id = :conversation"
+                " from traces t join turns u on u.tenant_id = t.tenant_id and u.id = t.turn_id"
+                " where t.conversation_id = :conversation order by u.created_at desc limit 1"
             ),
             {"conversation": address.conversation_id},
         )
@@ -152,3 +157,47 @@ async def test_a_used_up_budget_fails_nothing(
     assert (trace["answerer"], trace["model"]["because"]) == ("extractive", "budget")
     assert "30 dagars öppet köp" in trace["said"]
     assert len(servers[0].requests) == 1
+
+
+async def test_a_follow_up_is_understood_by_the_model_and_paid_for(
+    host: Assembled,
+    tenancy: Tenancy,
+    tenant_id: TenantId,
+    servers: tuple[OpenAIServer, OpenAIServer],
+) -> None:
+    first, _ = servers
+    alone = "Hur många dagars öppet köp har jag på alla varor?"
+    first.script(
+        Behaviour(pieces=[SAID], usage=(900, 30)),
+        Behaviour(pieces=[alone], usage=(200, 12)),
+        Behaviour(pieces=[SAID], usage=(900, 30)),
+    )
+    trace = await ask(host, tenancy, tenant_id, "Gäller det alla?")
+    assert (trace["query"], trace["said"]) == (alone, SAID)
+    told = trace["rewriting"]
+    assert (told["by"], told["prompt"]) == ("model", "rewrite@1")
+    assert [(call["model"], call["prompt_tokens"]) for call in told["calls"]] == [("gpt-4o-mini", 200)]
+    sent = first.requests[1]["messages"]
+    assert [each["role"] for each in sent] == ["system", "user"]
+    assert f"customer: {QUESTION}\nagent: {SAID}" in sent[1]["content"]
+    assert first.requests[2]["messages"][-1]["content"] == alone
+    await host.close(5)
+    assert await usage(tenancy, tenant_id) == {"gpt-4o-mini": 2000}
+
+
+async def test_when_the_model_does_not_understand_a_follow_up_the_rules_do(
+    host: Assembled,
+    tenancy: Tenancy,
+    tenant_id: TenantId,
+    servers: tuple[OpenAIServer, OpenAIServer],
+) -> None:
+    for server in servers:
+        server.script(
+            Behaviour(pieces=[SAID]), Behaviour(fault="status", status=500), Behaviour(pieces=[SAID])
+        )
+    servers[1].script(Behaviour(fault="status", status=502), Behaviour(pieces=[SAID]))
+    trace = await ask(host, tenancy, tenant_id, "Och för skor?")
+    assert (trace["query"], trace["said"]) == (f"{QUESTION} Och för skor?", SAID)
+    told = trace["rewriting"]
+    assert (told["by"], told["because"]) == ("rules", "model_failed")
+    assert [each["reason"] for each in told["failed"]] == ["status_500", "status_502"]

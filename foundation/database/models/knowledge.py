@@ -141,6 +141,7 @@ class PassageRow(Base):
     live: Mapped[bool] = mapped_column(server_default="false")
     lexemes: Mapped[str] = mapped_column(TSVECTOR, Computed("see the migration", persisted=True))
     anchor: Mapped[str | None]
+    paragraph: Mapped[int | None]
 
 
 class Embedding(Base):

@@ -53,6 +53,7 @@ async def test_the_trace_tells_how_it_came_about() -> None:
     assert list(timings) == [
         "policy",
         "smalltalk",
+        "query",
         "approved",
         "cached",
         "retrieve",

@@ -42,7 +42,7 @@ def test_the_shipped_config_is_valid() -> None:
         ("limit: 8", "limt: 8", "limt", "nodes.retrieve.options.limt", "correct its spelling"),
         ("use: unknown", "use: unknwon", "unknwon", "nodes.unknown.use", "use one of approved, cached"),
         ("to: policy", "to: polcy", "polcy", "edges.0.to", "there is no node 'polcy'"),
-        ("nothing: unknown", "nothin: unknown", "nothin", "edges.5.when.nothin", "found, nothing"),
+        ("nothing: unknown", "nothin: unknown", "nothin", "edges.6.when.nothin", "found, nothing"),
         ("prompt: answer", "prompt: answer@7", "answer@7", "models.prompt", "write configs/prompts/answer@7"),
         ("\nnodes:", "\nimports: [gone_company.nodes]\nnodes:", "gone_comp", "imports.0", "beside `graphs/`"),
         ("\nnodes:", "\nimports:\n  - json\n  - a-b\nnodes:", "a-b", "imports.1", "write it as in Python"),

@@ -115,7 +115,7 @@ def test_the_svg_says_all_by_itself_in_light_and_dark(sketch: Sketch) -> None:
 
 def test_mermaid_names_every_node_and_route() -> None:
     lines = mermaid(SUPPORT).splitlines()
-    assert lines[:4] == ["---", 'title: "support@1"', "---", "flowchart TD"]
+    assert lines[:4] == ["---", 'title: "support@2"', "---", "flowchart TD"]
     assert '  n0(["start"])' in lines
     assert '  n1 -->|"continue"| n2' in lines
     assert len(lines) == 4 + len(SUPPORT.boxes) + len(SUPPORT.arrows)

@@ -15,7 +15,17 @@ from tests.support.spans import Spans, kept_spans
 from tests.unit.graphs.fakes import Shop, shop, turn
 
 QUESTION = "Hur lång är returtiden hos er?"
-NODES = ["policy", "smalltalk", "approved", "cached", "retrieve", "confidence", "generate", "post-policy"]
+NODES = [
+    "policy",
+    "smalltalk",
+    "query",
+    "approved",
+    "cached",
+    "retrieve",
+    "confidence",
+    "generate",
+    "post-policy",
+]
 
 
 @pytest.fixture
@@ -64,6 +74,7 @@ async def test_every_node_is_a_child_of_its_turn(spans: Spans) -> None:
     assert [fact(span, "route") for span in nodes] == [
         "continue",
         "question",
+        "next",
         "none",
         "none",
         "found",

@@ -48,6 +48,31 @@ def test_a_passage_stays_under_its_headings() -> None:
     check(document, chunks)
 
 
+def test_paragraphs_are_counted_under_their_heading() -> None:
+    _, chunks = cut("# A\n\nOne.\n\n- Two.\n- Three.\n\n## B\n\n" + "\n\n".join(["Long words. " * 40] * 4))
+    assert [(each.heading, each.paragraph) for each in chunks] == [
+        ("A", 1),
+        *(("A > B", number) for number in range(1, 5)),
+    ]
+
+
+def test_on_pages_paragraphs_are_counted_by_page_and_not_told_where_a_passage_has_two() -> None:
+    document = compose(
+        "x",
+        "application/pdf",
+        [
+            Block("heading", "A", level=1, page=1),
+            Block("paragraph", "One.", page=1),
+            Block("heading", "B", level=1, page=1),
+            Block("paragraph", "Two.", page=1),
+            Block("heading", "C", level=1, page=1),
+            Block("paragraph", "Three.", page=1),
+            Block("paragraph", "Four.", page=2),
+        ],
+    )
+    assert [each.paragraph for each in chunk(document, english, "en")] == [1, 2, None]
+
+
 def test_a_long_table_is_torn_between_rows_and_repeats_its_header() -> None:
     rows = "\n".join(f"| Service number {n} | {n * 10} kr | about {n} days |" for n in range(60))
     document, chunks = cut(

@@ -35,7 +35,7 @@ def test_a_good_config_is_ok_by_name_and_by_file() -> None:
     for said in ("support", str(DEFAULT_PATH)):
         done = run("check", said)
         assert (done.exit_code, done.output.count("\n")) == (0, 1)
-        assert re.search(r"configs/graphs/support\.yaml: ok \(support@1, \d+ nodes, \d+ ways\)", done.output)
+        assert re.search(r"configs/graphs/support\.yaml: ok \(support@2, \d+ nodes, \d+ ways\)", done.output)
 
 
 def test_every_problem_is_a_line_with_place_field_and_remedy(faulty: Path) -> None:
