@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from admin_api.bodies import JsonLines
 from admin_api.desk import DeskDep
 from foundation.audit_chain import Head, Reason
 from foundation.audit_log import AuditLog, Filter
@@ -91,12 +91,11 @@ async def page(desk: DeskDep, wanted: Annotated[Wanted, Query()]) -> AuditPage:
     return AuditPage(entries=entries, next=_cursor(shown[-1].number) if more else None)
 
 
-@router.get("/export", response_class=StreamingResponse)
-async def export(desk: DeskDep) -> StreamingResponse:
+@router.get("/export", response_class=JsonLines)
+async def export(desk: DeskDep) -> JsonLines:
     """Return the whole log as JSON lines; the last one is the head, and what is personal stays sealed."""
-    return StreamingResponse(
+    return JsonLines(
         AuditLog(desk.tenancy).lines(desk.tenant_id),
-        media_type="application/x-ndjson",
         headers={"Content-Disposition": 'attachment; filename="audit.jsonl"', "Cache-Control": "no-store"},
     )
 

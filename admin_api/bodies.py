@@ -19,6 +19,12 @@ class Archive(StreamingResponse):
     media_type = "application/zip"
 
 
+class JsonLines(StreamingResponse):
+    """A JSON value a line."""
+
+    media_type = "application/x-ndjson"
+
+
 def uploads(*, json: type | None = None, **fields: dict[str, Any]) -> dict[str, Any]:
     """Return the description of a form with a `file` and more fields; `json` is what may come instead."""
     form = {"type": "object", "required": ["file"], "properties": {"file": _FILE, **fields}}
