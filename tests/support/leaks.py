@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def look_into_tables(search: Search, superuser_url: str) -> None:
 
 async def look_into_valkey(search: Search, url: str) -> None:
     """Look into every key and value."""
-    client: Redis = Redis.from_url(url)
+    client: Any = Redis.from_url(url)
     try:
         async for key in client.scan_iter(count=500):
             search.look("valkey key", key)
@@ -58,16 +58,19 @@ async def look_into_valkey(search: Search, url: str) -> None:
         await client.aclose()
 
 
-async def _values(client: Any, key: bytes) -> list[bytes]:
+async def _values(client: Any, key: bytes) -> list[Any]:
     kind = (await client.type(key)).decode()
     if kind == "none":  # it has expired meanwhile
         return []
     if kind == "hash":
         return [part for pair in (await client.hgetall(key)).items() for part in pair]
-    if kind == "string":
-        return [await client.get(key) or b""]
-    read = {"list": client.lrange, "zset": client.zrange}
-    return list(await (client.smembers(key) if kind == "set" else read[kind](key, 0, -1)))
+    read: dict[str, Callable[[], Awaitable[Any]]] = {
+        "string": lambda: client.mget(key),
+        "set": lambda: client.smembers(key),
+        "list": lambda: client.lrange(key, 0, -1),
+        "zset": lambda: client.zrange(key, 0, -1),
+    }
+    return [value for value in await read[kind]() if value is not None]
 
 
 def look_into_files(search: Search, folder: Path) -> None:
