@@ -14,6 +14,7 @@ from foundation.settings import Settings
 from foundation.stack.environment import quiet_environment
 from serve.cli_graph import graph
 from serve.cli_knowledge import knowledge
+from serve.cli_person import person
 from serve.cli_support import ENV_FILE, complete_settings, plain_errors
 
 
@@ -99,6 +100,7 @@ def delete_(slug: str, yes: bool) -> None:
 
 main.add_command(graph)
 main.add_command(knowledge)
+main.add_command(person)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ LONGEST = 400
 READS_ENVIRONMENT = {
     "serve/cli.py",
     "serve/cli_knowledge.py",
+    "serve/cli_person.py",
     "serve/cli_support.py",
     "serve/cluster.py",
     "foundation/bootstrap.py",
