@@ -24,11 +24,12 @@ class WantedPerson:
 
 
 async def place_person(
-    tenancy: Tenancy, tenant_id: TenantId, wanted: WantedPerson, *, actor: str
+    tenancy: Tenancy, tenant_id: TenantId, wanted: WantedPerson, *, actor: str, resets: bool = False
 ) -> PersonId:
-    """Make a person with a confirmed address, or find them; see that password and membership are as wanted.
+    """Make a person with a confirmed address, or find them, and see that they are in the team.
 
-    A role that they have in the team already stays as it is. Another password ends their sessions.
+    Who has an account keeps its password, unless this `resets` it, which ends their sessions; who is in the
+    team keeps the role.
     """
     hashing = Hashing()
     found = await person_of(tenancy, wanted.email)
@@ -42,7 +43,7 @@ async def place_person(
             await add_person(
                 session, NewPerson(person_id, wanted.email, wanted.name, "sv", hashed, verified=True)
             )
-        elif not fits:
+        elif resets and not fits:
             await set_password(session, hashed)
             await sessions.end_others(session, None)
         if await session.get(Membership, (tenant_id, person_id)) is None:

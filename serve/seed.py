@@ -21,7 +21,7 @@ async def seed(tenancy: Tenancy, settings: Settings) -> dict[str, TenantId]:
     wanted = WantedPerson(OWNER_EMAIL, "Demo", demo_password(settings), "owner")
     for tenant_id in tenants.values():
         # Also at later starts: with another ENCRYPTION_KEY the password is another.
-        await place_person(tenancy, tenant_id, wanted, actor="demo")
+        await place_person(tenancy, tenant_id, wanted, actor="demo", resets=True)
     return tenants
 
 

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Final, cast
 from uuid import UUID
 
-from foundation.clients.oidc.provider import Asked, Provider, Vouched
+from foundation import audit
+from foundation.clients.oidc.provider import Asked, Provider, ProviderFailed, Vouched
 from foundation.crypto import Tokens
-from foundation.errors import InvalidInput, NotFound, Unauthorized
+from foundation.errors import InvalidInput, NotFound, ReplikError, Unauthorized
 from foundation.identity import emails
 from foundation.identity.accounts import NewPerson, add_member, add_person, person_of
 from foundation.identity.errors import SsoRefused
 from foundation.identity.oidc_settings import OidcSettings, OidcSettingsStore
 from foundation.identity.sessions import Client
 from foundation.identity.sign_in import SignIn
-from foundation.ids import PersonId, TenantId, new_uuid
+from foundation.ids import PersonId, TenantId, new_uuid, show
 from foundation.permissions import Role
 from foundation.tenancy import Tenancy
 
@@ -74,10 +75,25 @@ class SingleSignOn:
         if not secrets.compare_digest(asked.state.encode(), state.encode()):
             raise SsoRefused(reason="state")
         settings = await self.settings.get(tenant_id)
-        vouched = await self.provider(settings).finish(asked, code, self.redirect_uri)
-        email = _email(vouched, settings)
-        person_id = await self._member(tenant_id, settings.default_role, email, vouched.name)
+        try:
+            vouched = await self.provider(settings).finish(asked, code, self.redirect_uri)
+            email = _email(vouched, settings)
+            person_id = await self._member(tenant_id, settings.default_role, email, vouched.name)
+        except (SsoRefused, ProviderFailed) as refused:
+            await self._record_refusal(tenant_id, refused)
+            raise
         return await self.sign_in.open(person_id, client, only_tenant=tenant_id)
+
+    async def _record_refusal(self, tenant_id: TenantId, refused: ReplikError) -> None:
+        async with self.tenancy.session(tenant_id) as session:
+            await audit.record(
+                session,
+                tenant_id,
+                actor="oidc",
+                action="oidc.refuse",
+                subject=show("tenant", tenant_id),
+                after={"code": refused.code, "reason": refused.data.get("reason")},
+            )
 
     def _opened(self, kept: str) -> tuple[TenantId, Asked]:
         value = self.tokens.open(_PURPOSE, kept)
