@@ -45,7 +45,7 @@ class SmtpServer:
         fits = isinstance(data, LoginPassword) and data.password == b"geheim"
         if fits:
             self.logins.append(data.login.decode())
-        return AuthResult(success=fits)
+        return AuthResult(success=fits, handled=False)
 
     async def nth_to(self, address: str, number: int = 1) -> EmailMessage:
         """Wait for a mail to an address, the first by default, and return it."""
