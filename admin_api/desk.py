@@ -11,6 +11,7 @@ from foundation.clients.files.port import FileStore
 from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Sealer
 from foundation.errors import InvalidId, NotFound
+from foundation.identity.mails import NO_MAIL, Letters
 from foundation.ids import TenantId, parse
 from foundation.permissions import Principal
 from foundation.tenancy import Tenancy
@@ -33,6 +34,8 @@ class Desk:
     retriever: HybridRetriever
     sealer: Sealer
     """For the keys that tenants give us."""
+    letters: Letters = NO_MAIL
+    """For mail to people."""
 
     @property
     def tenant_id(self) -> TenantId:

@@ -3,17 +3,19 @@
 A test holds the table against the database: a column of bytes is either in `SEALED` or in `PLAIN`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from agents import actions, model_settings, unfinished
 from agents.stream import Address
 from foundation import audit, envelopes, personal
 from foundation.crypto import KEY_ID, SealBroken, Sealer
-from foundation.ids import ConversationId, TenantId
+from foundation.database.models import Credentials
+from foundation.identity import oidc_settings, second_factor
+from foundation.ids import ConversationId, PersonId, TenantId
 from foundation.tenancy import Tenancy, TenantSession
 from graphs.pauses import Version
 
@@ -85,9 +87,18 @@ SEALED: Final = (
         ),
         ("release", "graph"),
     ),
+    SealedColumn(
+        "oidc_settings",
+        "client_secret",
+        ("tenant_id",),
+        _plainly(oidc_settings.PURPOSE, lambda row: bytes(row.tenant_id.bytes)),
+    ),
     SealedColumn("actions", "arguments", _ACTION, _of_action("arguments")),
     SealedColumn("actions", "result", _ACTION, _of_action("result")),
 )
+
+OF_PEOPLE: Final = "credentials.totp_secret"
+"""Sealed, too, but no tenant's: see `rotate_people`."""
 
 PLAIN: Final = frozenset(
     {
@@ -97,10 +108,15 @@ PLAIN: Final = frozenset(
         "audit_heads.hash",
         "embeddings.content_hash",
         "embeddings.vector",
+        "invitations.token_hash",
+        "mail_tokens.hash",
         "messages.body_hash",
         "passages.content_hash",
+        "recovery_codes.hash",
+        "sessions.token_hash",
         "source_versions.content_hash",
         "sources.fetched_hash",
+        "throttles.key",
     }
 )
 """Columns of bytes that hold hashes and vectors, not secrets."""
@@ -122,6 +138,24 @@ async def rotate(tenancy: Tenancy, tenant_id: TenantId, sealer: Sealer, *, actor
     Every batch is a transaction with its audit row; to stop and to run again, or twice at once, is safe.
     """
     return {each.name: await _column(tenancy, tenant_id, sealer, each, actor) for each in SEALED}
+
+
+async def rotate_people(tenancy: Tenancy, people: Iterable[PersonId], sealer: Sealer) -> Count:
+    """Seal anew the second factors of people that are not under the newest key; safe to run again."""
+    count = Count()
+    for person_id in people:
+        async with tenancy.person(person_id) as session:
+            row = (await session.scalars(select(Credentials).with_for_update())).one_or_none()
+            if row is None or row.totp_secret is None or row.totp_secret[KEY_ID] == sealer.newest_id:
+                continue
+            try:
+                secret = sealer.open(second_factor.PURPOSE, row.totp_secret, person_id.bytes)
+            except SealBroken:
+                count = count.plus(Count(left=1))
+                continue
+            row.totp_secret = sealer.seal(second_factor.PURPOSE, secret, person_id.bytes)
+            count = count.plus(Count(resealed=1))
+    return count
 
 
 async def _column(

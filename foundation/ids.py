@@ -24,6 +24,9 @@ ApprovedId = NewType("ApprovedId", UUID)
 HostId = NewType("HostId", UUID)
 PersonId = NewType("PersonId", UUID)
 InboxId = NewType("InboxId", UUID)
+SessionId = NewType("SessionId", UUID)
+RoleId = NewType("RoleId", UUID)
+InvitationId = NewType("InvitationId", UUID)
 
 PREFIXES = {
     "tenant": "ten",

@@ -85,6 +85,11 @@ class Settings(BaseModel):
         description="Former values of ENCRYPTION_KEY, parted by commas: they open what they sealed until"
         " `replik secrets rotate` has sealed it anew.",
     )
+    sign_up: Literal["open", "invited"] | None = Field(
+        None,
+        description="Who makes an account: `open` anybody, `invited` who was asked into a team; "
+        "empty means `open` in demo mode and `invited` in production.",
+    )
     cron_secret: SecretStr | None = Field(
         None, description="Secret of the scheduler for /api/cron; empty turns that route off."
     )
@@ -211,7 +216,9 @@ class Settings(BaseModel):
     twilio_auth_token: SecretStr | None = Field(None, description="Token of the Twilio account.")
     twilio_whatsapp_from: str | None = Field(None, description="WhatsApp sender, for example +46701234567.")
     twilio_sms_from: str | None = Field(None, description="SMS sender, for example +46701234567.")
-    smtp_host: str | None = Field(None, description="Mail server for replies by e-mail.")
+    smtp_host: str | None = Field(
+        None, description="Mail server for sign-in and replies by e-mail; with STARTTLS."
+    )
     smtp_port: Port = Field(587, description="Port of the mail server.")
     smtp_username: str | None = Field(None, description="User at the mail server.")
     smtp_password: SecretStr | None = Field(None, description="Password at the mail server.")

@@ -10,25 +10,26 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 from foundation.crypto import Sealer
-from foundation.database.trips import Taken, Trips, Values
-from foundation.ids import KeyId, TenantId
+from foundation.database.trips import Rows, Taken, Trips, Values
+from foundation.ids import KeyId, PersonId, TenantId
 
 _TRIPS = 10
 """Connections for trips: each is used for a millisecond."""
 
 
 class TenantSession(AsyncSession):
-    """An `AsyncSession` whose every transaction is confined to one tenant by row-level security."""
+    """An `AsyncSession` whose every transaction is confined to one tenant, one person, or both."""
 
 
 @event.listens_for(Session, "after_begin")
 def _confine(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     # Here, and not when the session opens, so that every later transaction of it is confined too.
-    tenant_id = session.info.get("tenant_id")
-    if tenant_id is not None:
-        connection.execute(
-            text("select set_config('app.tenant_id', :tenant, true)"), {"tenant": str(tenant_id)}
-        )
+    for name in ("tenant_id", "person_id"):
+        value = session.info.get(name)
+        if value is not None:
+            connection.execute(
+                text("select set_config(:name, :value, true)"), {"name": f"app.{name}", "value": str(value)}
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,22 @@ class Tenancy:
             session.begin(),
         ):
             yield session
+
+    @asynccontextmanager
+    async def person(
+        self, person_id: PersonId, tenant_id: TenantId | None = None
+    ) -> AsyncIterator[TenantSession]:
+        """Yield a session on what belongs to a person, and on a tenant of theirs if one is given."""
+        info = {"person_id": person_id, "tenant_id": tenant_id}
+        async with (
+            TenantSession(self.engine, expire_on_commit=False, info=info) as session,
+            session.begin(),
+        ):
+            yield session
+
+    async def ask(self, statement: str, values: Values) -> Rows:
+        """Run one of the lookup functions that come before a tenant or a person is known."""
+        return await self._trips.ask(statement, values)
 
     async def trip(
         self, tenant_id: TenantId, *statements: str, values: Values, lightly: bool = False

@@ -13,13 +13,23 @@ from starlette.routing import compile_path
 from foundation.errors import Forbidden
 from foundation.permissions import PERMISSIONS, Permission
 
-Shown = Literal["nothing", "publishable key", "visitor token", "signed link", "this machine", "metrics token"]
-"""What lets in those who have no permissions: customers, operators, and anybody."""
+Shown = Literal[
+    "nothing",
+    "publishable key",
+    "visitor token",
+    "session",
+    "mailed token",
+    "signed link",
+    "this machine",
+    "metrics token",
+]
+"""What lets in those who need no permission: customers, operators, people in their own matters, anybody."""
 
 SHOWN: frozenset[str] = frozenset(get_args(Shown))
 
 _CHAT = "/api/chat/conversations"
 _ADMIN = "/api/admin"
+_AUTH = "/api/auth"
 _SOURCE = "/api/admin/knowledge/sources/{source_id}"
 
 ROUTES: Final[Mapping[str, Permission | Shown]] = {
@@ -94,6 +104,42 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     f"GET {_ADMIN}/audit": "audit.read",
     f"GET {_ADMIN}/audit/export": "audit.read",
     f"POST {_ADMIN}/audit/verify": "audit.read",
+    # A team
+    f"GET {_ADMIN}/team": "team.read",
+    f"PUT {_ADMIN}/team/{{person_id}}/role": "team.manage",
+    f"DELETE {_ADMIN}/team/{{person_id}}": "team.manage",
+    f"GET {_ADMIN}/roles": "team.read",
+    f"POST {_ADMIN}/roles": "team.manage",
+    f"PUT {_ADMIN}/roles/{{role_id}}": "team.manage",
+    f"DELETE {_ADMIN}/roles/{{role_id}}": "team.manage",
+    f"GET {_ADMIN}/invitations": "team.manage",
+    f"POST {_ADMIN}/invitations": "team.manage",
+    f"DELETE {_ADMIN}/invitations/{{invitation_id}}": "team.manage",
+    f"GET {_ADMIN}/oidc": "settings.manage",
+    f"PUT {_ADMIN}/oidc": "settings.manage",
+    f"DELETE {_ADMIN}/oidc": "settings.manage",
+    # People
+    f"POST {_AUTH}/sign-up": "nothing",
+    f"POST {_AUTH}/verify": "mailed token",
+    f"POST {_AUTH}/sign-in": "nothing",
+    f"POST {_AUTH}/reset": "nothing",
+    f"POST {_AUTH}/reset/confirm": "mailed token",
+    f"POST {_AUTH}/invitation": "mailed token",
+    f"POST {_AUTH}/invitation/accept": "mailed token",
+    f"GET {_AUTH}/oidc/start": "nothing",
+    f"GET {_AUTH}/oidc/callback": "nothing",
+    f"POST {_AUTH}/second-factor": "session",
+    f"POST {_AUTH}/sign-out": "session",
+    f"GET {_AUTH}/session": "session",
+    f"POST {_AUTH}/tenant": "session",
+    f"GET {_AUTH}/sessions": "session",
+    f"DELETE {_AUTH}/sessions": "session",
+    f"DELETE {_AUTH}/sessions/{{session_id}}": "session",
+    f"POST {_AUTH}/password": "session",
+    f"POST {_AUTH}/totp": "session",
+    f"POST {_AUTH}/totp/confirm": "session",
+    f"POST {_AUTH}/totp/disable": "session",
+    f"POST {_AUTH}/totp/recovery-codes": "session",
     # Operators and the start page
     "GET /api/health": "nothing",
     "GET /api/health/live": "nothing",

@@ -7,7 +7,20 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve import chat, cited, demo, health, knowledge, metrics, pages, reference, widget
+from serve import (
+    auth,
+    auth_account,
+    auth_oidc,
+    chat,
+    cited,
+    demo,
+    health,
+    knowledge,
+    metrics,
+    pages,
+    reference,
+    widget,
+)
 from serve.limits import BodyLimit
 from serve.measured import Measured
 from serve.openapi import Described
@@ -45,7 +58,8 @@ def create_app(open_services: OpenServices) -> FastAPI:
 
     app = Described(title="Replik", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     add_problem_handlers(app)
-    for room in (widget, chat, knowledge, health, metrics, demo, cited, reference, pages):
+    people = (auth, auth_account, auth_oidc)
+    for room in (widget, chat, *people, knowledge, health, metrics, demo, cited, reference, pages):
         app.include_router(room.router)
     app.mount("/start", pages.assets())
     app.add_middleware(BodyLimit)

@@ -18,6 +18,7 @@ from foundation.tenancy import Tenancy
 from graphs.replies import load_replies
 from graphs.retrieval.choice import retriever_for
 from ingest.sources import Sources
+from serve.identity import identity_for
 from serve.services import Services
 
 
@@ -31,6 +32,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     files = FsspecStore(files_root(settings))
     vectors = ChromaIndex(settings.require("chroma_url"))
     replies = load_replies()
+    identity = identity_for(settings, tenancy)
     try:
         yield Services(
             settings=settings,
@@ -53,12 +55,14 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             vectors=vectors,
             retriever=retriever_for(settings, tenancy, vectors),
             sources=Sources(tenancy, files),
+            identity=identity,
             handover_text=lambda language: next(
                 (replies.text("handover", known) for known in LANGUAGES if known == language),
                 replies.text("handover", "sv"),
             ),
         )
     finally:
+        await identity.close()
         await bus.close()
         await system.dispose()
         await tenancy.close()

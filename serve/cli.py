@@ -15,6 +15,7 @@ from foundation.stack.environment import quiet_environment
 from serve.cli_audit import audit, secrets
 from serve.cli_graph import graph
 from serve.cli_knowledge import knowledge
+from serve.cli_person import person
 from serve.cli_support import ENV_FILE, complete_settings, plain_errors
 
 
@@ -102,6 +103,7 @@ main.add_command(audit)
 main.add_command(graph)
 main.add_command(knowledge)
 main.add_command(secrets)
+main.add_command(person)
 
 
 if __name__ == "__main__":

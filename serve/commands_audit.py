@@ -1,7 +1,7 @@
 """What `replik audit …` and `replik secrets …` do, for one tenant or all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import text
 
-from agents.sealed import Count, rotate
+from agents.sealed import OF_PEOPLE, Count, rotate, rotate_people
 from foundation.audit_chain import Head, Verdict, check_lines
 from foundation.audit_log import AuditLog
 from foundation.crypto import sealer_of
 from foundation.database.engine import connect
 from foundation.errors import StartError
-from foundation.ids import TenantId
+from foundation.ids import PersonId, TenantId
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
 from serve.commands import services
@@ -75,6 +75,8 @@ async def rotated(settings: Settings, environ: Mapping[str, str]) -> dict[str, d
         for tenant_id in tenants.values():
             counts = await rotate(tenancy, tenant_id, sealer_of(running), actor="cli")
             total = {name: count.plus(total.get(name, Count())) for name, count in counts.items()}
+        people = [PersonId(row.id) for row in await _lookup(running, "select id from people_with_factor()")]
+        total[OF_PEOPLE] = await rotate_people(tenancy, people, sealer_of(running))
     return {name: asdict(count) for name, count in total.items()}
 
 
@@ -121,10 +123,15 @@ async def _tenants(running: Settings, tenancy: Tenancy, slug: str | None) -> Ten
         if tenant_id is None:
             raise StartError(f"There is no tenant {slug!r}: give the short name of one.")
         return {slug: tenant_id}
+    rows = await _lookup(running, "select id, slug from all_tenants()")
+    return {row.slug: TenantId(row.id) for row in rows}
+
+
+async def _lookup(running: Settings, query: str) -> Sequence[Any]:
+    """Ask one of the functions that look across tenants, as the role for operators."""
     system = connect(running.require("database_system_url"), pool_size=1)
     try:
         async with system.connect() as connection:
-            rows = await connection.execute(text("select id, slug from all_tenants()"))
-            return {row.slug: TenantId(row.id) for row in rows}
+            return (await connection.execute(text(query))).all()
     finally:
         await system.dispose()

@@ -27,6 +27,7 @@ class DemoTenant:
 
 SHOP = DemoTenant("fjallglod", "Fjällglöd Friluft", "sv")
 OWN = DemoTenant("own", "Ditt företag", "sv")
+OWNER_EMAIL = "demo@replik.localhost"
 
 _MAY: frozenset[Permission] = frozenset({"knowledge.read", "knowledge.write"})
 _UNREAD = {"queued", "extracting", "embedding"}
@@ -75,6 +76,12 @@ def demo_key(settings: Settings, tenant: DemoTenant, kind: str) -> str:
     secret = bytes.fromhex(settings.require("encryption_key"))
     digest = hmac.digest(secret, f"demo key:{tenant.slug}:{kind}".encode(), "sha256").hex()[:40]
     return f"{'sk' if kind == 'server' else 'pk'}_demo_{digest}"
+
+
+def demo_password(settings: Settings) -> str:
+    """Return the demo owner's password, derived like the keys."""
+    secret = bytes.fromhex(settings.require("encryption_key"))
+    return f"demo_{hmac.digest(secret, b'demo password', 'sha256').hex()[:24]}"
 
 
 async def _only_here(request: Request, services: ServicesDep) -> None:

@@ -11,7 +11,7 @@ from foundation.errors import ConversationNotFound, Forbidden, InvalidId, Unauth
 from foundation.ids import ConversationId, TenantId, VisitorId, parse
 from foundation.permissions import PERMISSIONS, Principal
 from foundation.tenancy import KeyOwner
-from serve import access
+from serve import access, session
 from serve.services import Services
 
 VISITOR_TOKEN_S = 7 * 24 * 3600.0
@@ -49,8 +49,11 @@ async def _key(request: Request, services: Services, kind: str) -> KeyOwner:
 async def _caller(request: Request, services: ServicesDep) -> Principal:
     """Return who calls a route that needs a permission, once they are known to have it."""
     needed = access.needed(request.method, request.scope["path"])
-    owner = await _key(request, services, "server")
-    caller = Principal(owner.tenant_id, f"key:{owner.key_id}", PERMISSIONS)
+    if "authorization" in request.headers:
+        owner = await _key(request, services, "server")
+        caller = Principal(owner.tenant_id, f"key:{owner.key_id}", PERMISSIONS)
+    else:
+        caller = session.principal(await session.signed_in(request, services.identity))
     if not caller.may(needed):
         raise Forbidden(permission=needed)
     return caller

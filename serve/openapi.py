@@ -19,6 +19,12 @@ Json = dict[str, Any]
 _BEARER = {"type": "http", "scheme": "bearer"}
 _SCHEMES: dict[str, Json] = {
     "server key": _BEARER | {"description": "A company's own servers: `sk_…`, with its scopes."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "replik_session",
+        "description": "A person who signed in; what changes something needs `X-CSRF-Token`, too.",
+    },
     "publishable key": _BEARER | {"description": "In the page's source: `pk_…`, starts conversations only."},
     "visitor token": _BEARER | {"description": "One visitor, one conversation."},
     "metrics token": _BEARER | {"description": "The operator's METRICS_TOKEN."},
@@ -96,7 +102,7 @@ def _complete(operation: Json, route: str) -> None:
         body["example"] = examples()[route]
 
 
-STAFF = ("server key",)
+STAFF = ("session", "server key")
 """The schemes by which those come who have permissions."""
 
 

@@ -31,7 +31,7 @@ from ingest.ray_tasks import RayCompute
 from ingest.sources import Sources
 from serve.assembly import files_root
 from serve.background import entered, running
-from serve.demo import OWN, SHOP, demo_key
+from serve.demo import OWN, OWNER_EMAIL, SHOP, demo_key, demo_password
 from serve.gateway import APP, front_door
 from serve.health import front_door_ended
 from serve.local_ray import serving
@@ -133,6 +133,9 @@ def _welcome(settings: Settings) -> Iterator[str]:
         yield "    Your own desk"
         yield f"      server key    {demo_key(settings, OWN, 'server')}"
         yield f"      widget key    {demo_key(settings, OWN, 'publishable')}"
+        yield "    Sign in"
+        yield f"      e-mail        {OWNER_EMAIL}"
+        yield f"      password      {demo_password(settings)}"
     yield ""
     yield "  Stop with Ctrl-C."
     yield ""

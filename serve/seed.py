@@ -8,7 +8,8 @@ from foundation.ids import TenantId
 from foundation.settings import ROOT, Settings
 from foundation.tenancy import Tenancy
 from ingest.sources import Sources
-from serve.demo import OWN, SHOP, DemoTenant, demo_key
+from serve.demo import OWN, OWNER_EMAIL, SHOP, DemoTenant, demo_key, demo_password
+from serve.persons import WantedPerson, place_person
 from serve.tenants import KeyKind, add_key, create_tenant
 
 DOCUMENTS = ROOT / "configs" / "demo" / "documents.yaml"
@@ -16,7 +17,12 @@ DOCUMENTS = ROOT / "configs" / "demo" / "documents.yaml"
 
 async def seed(tenancy: Tenancy, settings: Settings) -> dict[str, TenantId]:
     """Make the demo tenants where they are missing; return their ids by slug."""
-    return {demo.slug: await _tenant(tenancy, settings, demo) for demo in (SHOP, OWN)}
+    tenants = {demo.slug: await _tenant(tenancy, settings, demo) for demo in (SHOP, OWN)}
+    wanted = WantedPerson(OWNER_EMAIL, "Demo", demo_password(settings), "owner")
+    for tenant_id in tenants.values():
+        # Also at later starts: with another ENCRYPTION_KEY the password is another.
+        await place_person(tenancy, tenant_id, wanted, actor="demo", resets=True)
+    return tenants
 
 
 async def add_demo_documents(sources: Sources, tenant_id: TenantId) -> int:

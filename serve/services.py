@@ -18,6 +18,7 @@ from foundation.tenancy import Tenancy
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
 from serve.counters import Counters
+from serve.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Services:
     retriever: HybridRetriever
     """For trying retrieval; conversations are answered by hosts, with their own."""
     sources: Sources
+    identity: Identity
     handover_text: Callable[[str | None], str]
     """What the customer reads when a person takes over, by language."""
     counters: Counters = field(default_factory=Counters)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from agents.assembly import behaviour_of
 from foundation import audit
 from foundation.database.models import ApiKey, Release, Tenant
+from foundation.identity.accounts import NewTenant
 from foundation.ids import TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession, hash_key
 
@@ -19,18 +20,24 @@ async def create_tenant(tenancy: Tenancy, *, slug: str, name: str, language: str
     """Make a tenant with its first release; return its id."""
     tenant_id = TenantId(new_uuid())
     async with tenancy.session(tenant_id) as session:
-        session.add(Tenant(id=tenant_id, slug=slug, name=name, language=language))
-        await session.flush()
-        session.add(Release(tenant_id=tenant_id, number=1, behaviour=behaviour_of("support")))
-        await audit.record(
-            session,
-            tenant_id,
-            actor=actor,
-            action="tenant.create",
-            subject=show("tenant", tenant_id),
-            after={"slug": slug, "name": name},
-        )
+        await found(session, NewTenant(tenant_id, slug, name, language), actor)
     return tenant_id
+
+
+async def found(session: TenantSession, new: NewTenant, actor: str) -> None:
+    """Make a tenant with its first release, in a session of its own."""
+    session.add(Tenant(id=new.id, slug=new.slug, name=new.name, language=new.language))
+    await session.flush()
+    session.add(Release(tenant_id=new.id, number=1, behaviour=behaviour_of("support")))
+    await audit.record(
+        session,
+        new.id,
+        actor=actor,
+        action="tenant.create",
+        subject=show("tenant", new.id),
+        after={"slug": new.slug, "name": new.name},
+    )
+    await session.flush()
 
 
 def new_key(kind: KeyKind) -> str:

@@ -18,7 +18,8 @@ def _sayable(text: str) -> str:
     return text
 
 
-def _plain(text: str) -> str:
+def printable(text: str) -> str:
+    """Raises: PydanticCustomError for text with characters that are not shown."""
     if not text.isprintable():
         raise PydanticCustomError("not_printable", "only printable characters are allowed")
     return text
@@ -29,9 +30,9 @@ Said = Annotated[
     StringConstraints(min_length=1, max_length=LONGEST_MESSAGE, strip_whitespace=True),
     AfterValidator(_sayable),
 ]
-IdempotencyKey = Annotated[str, StringConstraints(min_length=16, max_length=128), AfterValidator(_plain)]
+IdempotencyKey = Annotated[str, StringConstraints(min_length=16, max_length=128), AfterValidator(printable)]
 """Long enough not to be guessed: it opens what it began."""
-ClientId = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_plain)]
+ClientId = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(printable)]
 
 
 class Body(BaseModel):

@@ -54,6 +54,7 @@ def _with_marks(script: list[Block], replik: Running) -> Iterator[str]:
         text = block.text.replace(PRINTED, replik.url.removeprefix("http://"))
         for prefix, name in (("sk", "server key"), ("pk", "widget key")):
             text = text.replace(f"{prefix}_demo_...", replik.key(name))
+        text = text.replace("PASSWORD=demo_...", f"PASSWORD={replik.key('password')}")
         yield text
 
 
@@ -70,7 +71,9 @@ def test_what_make_run_prints_is_what_the_readme_shows(shop: Running) -> None:
     [shown] = [block.text for block in blocks(ROOT / "README.md", "text")]
     printed = "".join(shop.lines).replace(shop.url, f"http://{PRINTED}")
     for prefix, name in (("sk", "server key"), ("pk", "widget key")):
-        printed = printed.replace(shop.key(name), f"{prefix}_demo_...")
+        for nth in (0, 1):
+            printed = printed.replace(shop.key(name, nth), f"{prefix}_demo_...")
+    printed = printed.replace(shop.key("password"), "demo_...")
     assert shown in printed
 
 

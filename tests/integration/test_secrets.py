@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from agents import actions
 from agents.model_settings import ModelSettings, ModelSettingsStore
-from agents.sealed import PLAIN, SEALED, Count, rotate
+from agents.sealed import OF_PEOPLE, PLAIN, SEALED, Count, rotate, rotate_people
 from agents.stream import Address
 from agents.threads import Thread
 from agents.unfinished import Unfinished
@@ -15,7 +15,9 @@ from foundation import audit
 from foundation.audit_log import AuditLog, Filter
 from foundation.clients.chat.endpoint import Endpoint
 from foundation.crypto import SealBroken, Sealer
-from foundation.ids import ConversationId, new_uuid
+from foundation.identity import oidc_settings, second_factor
+from foundation.identity.oidc_settings import OidcSettingsStore
+from foundation.ids import ConversationId, PersonId, new_uuid
 from foundation.personal import Personal
 from foundation.tenancy import Tenancy
 from graphs.pauses import Version
@@ -42,7 +44,7 @@ async def test_every_column_of_bytes_is_registered_as_sealed_or_plain(tenancy: T
         )
         found = set(rows.scalars())
     # Register a new one in agents/sealed.py: a sealed column that nobody knows is lost with the old key.
-    assert found == {each.name for each in SEALED} | PLAIN
+    assert found == {each.name for each in SEALED} | {OF_PEOPLE} | PLAIN
 
 
 async def sealed_tenant(engine_of: Tenancy, hex_key: str) -> tuple[Tenancy, Address]:
@@ -72,6 +74,16 @@ async def sealed_tenant(engine_of: Tenancy, hex_key: str) -> tuple[Tenancy, Addr
             ),
             address.keys() | RUN | sealed,
         )
+        await session.execute(
+            text(
+                "insert into oidc_settings (tenant_id, issuer, client_id, client_secret, domains)"
+                " values (:tenant, 'https://1.1.1.1', 'replik', :secret, '{example.com}')"
+            ),
+            {
+                "tenant": tenant_id,
+                "secret": sealer.seal(oidc_settings.PURPOSE, b"oidc-canary", tenant_id.bytes),
+            },
+        )
         email = Personal(new_uuid(), "anna@example.com")
         await audit.record(
             session, tenant_id, actor="test", action="person.add", subject="x", after={"email": email}
@@ -85,6 +97,8 @@ async def everything_opens(tenancy: Tenancy, address: Address, sealer: Sealer) -
     read = await Unfinished(tenancy, sealer).read(address)
     assert read is not None
     assert read[0] == VERSION
+    provider = await OidcSettingsStore(tenancy, sealer).get(address.tenant_id)
+    assert provider.client_secret == "oidc-canary"
     async with tenancy.session(address.tenant_id) as session:
         row = (await session.execute(text("select arguments, result from actions"))).one()
     for column, sealed in row._mapping.items():
@@ -139,3 +153,23 @@ async def test_a_model_key_of_before_there_were_envelopes_opens_and_is_rotated(t
     await everything_opens(sealing, address, Sealer.of(OLD))
     await rotate(sealing, address.tenant_id, Sealer.of(NEW, OLD), actor="test")
     await everything_opens(sealing, address, Sealer.of(NEW))
+
+
+async def test_second_factors_of_people_come_under_the_new_key(tenancy: Tenancy) -> None:
+    person_id = PersonId(new_uuid())
+    sealed = Sealer.of(OLD).seal(second_factor.PURPOSE, b"factor", person_id.bytes)
+    async with tenancy.person(person_id) as session:
+        await session.execute(
+            text("insert into people (id, email, name) values (:id, :email, 'Anna')"),
+            {"id": person_id, "email": f"{person_id.hex}@example.com"},
+        )
+        await session.execute(
+            text("insert into credentials (person_id, totp_secret) values (:id, :sealed)"),
+            {"id": person_id, "sealed": sealed},
+        )
+    rotating = Sealer.of(NEW, OLD)
+    assert await rotate_people(tenancy, [person_id], rotating) == Count(resealed=1)
+    assert await rotate_people(tenancy, [person_id], rotating) == Count()
+    async with tenancy.person(person_id) as session:
+        stored = (await session.execute(text("select totp_secret from credentials"))).scalar_one()
+    assert Sealer.of(NEW).open(second_factor.PURPOSE, bytes(stored), person_id.bytes) == b"factor"

@@ -18,6 +18,7 @@ READS_ENVIRONMENT = {
     "serve/cli.py",
     "serve/cli_audit.py",
     "serve/cli_knowledge.py",
+    "serve/cli_person.py",
     "serve/cli_support.py",
     "serve/cluster.py",
     "foundation/bootstrap.py",

@@ -24,7 +24,9 @@ def test_a_route_says_what_it_does_who_may_call_it_and_how_it_refuses(route: str
     operation = OPERATIONS[route]
     assert operation["description"]
     assert set(operation["responses"]) >= {"4XX", "5XX"}
-    assert ("security" in operation) == (ROUTES[route] not in {"nothing", "this machine", "signed link"})
+    assert ("security" in operation) == (
+        ROUTES[route] not in {"nothing", "this machine", "signed link", "mailed token"}
+    )
     assert operation.get("x-permission") == (ROUTES[route] if ROUTES[route] in PERMISSIONS else None)
 
 

@@ -73,16 +73,21 @@ create function all_tenants() returns table (id uuid, slug text)
     language sql stable security definer set search_path = pg_catalog, public
 as $$ select t.id, t.slug from public.tenants t order by t.slug $$;
 
+create function people_with_factor() returns table (id uuid)
+    language sql stable security definer set search_path = pg_catalog, public
+as $$ select c.person_id from public.credentials c where c.totp_secret is not null order by c.person_id $$;
+
 do $$
 declare f text;
 begin
-    foreach f in array array['link_audit(uuid, uuid, timestamptz)', 'chain_audit()', 'all_tenants()']
+    foreach f in array array['link_audit(uuid, uuid, timestamptz)', 'chain_audit()', 'all_tenants()',
+                             'people_with_factor()']
     loop
         execute 'alter function ' || f || ' owner to replik_definer';
         execute 'revoke all on function ' || f || ' from public';
     end loop;
 end $$;
-grant execute on function all_tenants() to replik_system;
+grant execute on function all_tenants(), people_with_factor() to replik_system;
 
 -- What was recorded before, in the order of its time. Only this role sees all tenants' rows.
 set local role replik_definer;
