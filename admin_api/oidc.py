@@ -13,7 +13,7 @@ from foundation.permissions import Role
 
 
 def _issuer(url: str) -> str:
-    if not re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", url):
+    if not re.fullmatch(r"https://[\w.:\[\]-]+(/[\w.~%/-]*)?", url):
         raise ValueError("must be an https address without user, query or fragment")
     return url.rstrip("/")
 
@@ -33,7 +33,7 @@ class OidcBody(BaseModel):
 
     issuer: Annotated[str, Field(max_length=500), AfterValidator(_issuer)]
     """https, on the open internet; below it lies `/.well-known/openid-configuration`."""
-    client_id: Annotated[str, Field(min_length=1, max_length=500)]
+    client_id: Annotated[str, Field(pattern="^[!-~]{1,500}$")]
     client_secret: SecretStr | None = Field(default=None, max_length=2000)
     """Left out, the stored one stays, for the same issuer and client. It is never shown again."""
     domains: Annotated[list[Domain], Field(min_length=1, max_length=50)]

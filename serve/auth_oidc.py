@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/auth/oidc", tags=["sign-in"])
 
 @router.get("/start", status_code=303)
 async def start(
-    services: ServicesDep, tenant: Annotated[str, Query(min_length=1, max_length=63)]
+    services: ServicesDep, tenant: Annotated[str, Query(pattern="^[a-z0-9-]{1,63}$")]
 ) -> RedirectResponse:
     """Send the browser to the provider of the tenant with this short name."""
     identity = services.identity

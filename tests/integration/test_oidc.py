@@ -122,7 +122,8 @@ async def test_the_secret_is_sealed_and_never_shown(place: Town, corp: Company) 
 @pytest.mark.parametrize(
     "change",
     [{"issuer": "http://login.example"}, {"issuer": "https://u:p@login.example"}, {"domains": []},
-     {"domains": ["corp"]}, {"default_role": "king"}],
+     {"issuer": "https://login.example/\0"}, {"client_id": "re\0plik"}, {"domains": ["corp"]},
+     {"default_role": "king"}],
 )  # fmt: skip
 async def test_bad_settings_are_refused(place: Town, change: dict[str, object]) -> None:
     owner = await place.owner()
@@ -253,9 +254,9 @@ async def test_discovery_must_be_the_issuers_own(place: Town, corp: Company) -> 
 async def test_tenants_without_a_provider_have_no_door(place: Town) -> None:
     owner = await place.owner()
     slug = (await owner.browser.did("GET", "/api/auth/session"))["tenants"][0]["slug"]
-    for tenant in (slug, "nobody"):
+    for tenant, status in ((slug, 404), ("nobody", 404), ("%00", 422), ("", 422)):
         start = f"/api/auth/oidc/start?tenant={tenant}"
-        assert await place.browser().refused("GET", start) == (404, "not_found")
+        assert (await place.browser().refused("GET", start))[0] == status
 
 
 @pytest.mark.parametrize("issuer", ["https://inside.example", "https://127.0.0.1", "https://[::1]:8443"])
