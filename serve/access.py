@@ -28,6 +28,7 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     f"POST {_CHAT}/{{conversation_id}}/messages": "visitor token",
     f"GET {_CHAT}/{{conversation_id}}/events": "visitor token",
     f"POST {_CHAT}/{{conversation_id}}/handover": "visitor token",
+    f"POST {_CHAT}/{{conversation_id}}/token": "visitor token",
     # A company's own servers
     "POST /api/chat/message": "chat.use",
     "POST /api/chat/stream": "chat.use",
@@ -90,6 +91,15 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     "POST /api/knowledge/import": "knowledge.write",
     "GET /api/embeddings": "knowledge.read",
     "POST /api/embeddings": "knowledge.write",
+    # Keys
+    f"GET {_ADMIN}/keys": "key.read",
+    f"POST {_ADMIN}/keys": "key.manage",
+    f"GET {_ADMIN}/keys/{{key_id}}": "key.read",
+    f"PATCH {_ADMIN}/keys/{{key_id}}": "key.manage",
+    f"DELETE {_ADMIN}/keys/{{key_id}}": "key.manage",
+    f"POST {_ADMIN}/keys/{{key_id}}/rotate": "key.manage",
+    f"POST {_ADMIN}/keys/{{key_id}}/identity-secret": "key.manage",
+    "POST /api/tenant/api-key": "key.manage",
     # Operators and the start page
     "GET /api/health": "nothing",
     "GET /api/health/live": "nothing",

@@ -9,6 +9,7 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.limits.valkey import ValkeyLimits
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Sealer, Tokens
 from foundation.database.engine import connect
@@ -18,6 +19,7 @@ from foundation.tenancy import Tenancy
 from graphs.replies import load_replies
 from graphs.retrieval.choice import retriever_for
 from ingest.sources import Sources
+from serve.key_use import KeyUse
 from serve.services import Services
 
 
@@ -30,6 +32,9 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     files = FsspecStore(files_root(settings))
     vectors = ChromaIndex(settings.require("chroma_url"))
     replies = load_replies()
+    sealer = Sealer.of(settings.require("encryption_key"))
+    key_use = KeyUse(tenancy)
+    limits = ValkeyLimits(settings.require("redis_url"))
     try:
         yield Services(
             settings=settings,
@@ -47,7 +52,10 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             ),
             reader=Reader(tenancy, bus),
             waker=waker,
-            tokens=Tokens(Sealer.of(settings.require("encryption_key"))),
+            tokens=Tokens(sealer),
+            sealer=sealer,
+            key_use=key_use,
+            limits=limits,
             files=files,
             vectors=vectors,
             retriever=retriever_for(settings, tenancy, vectors),
@@ -59,6 +67,8 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
         )
     finally:
         await bus.close()
+        await limits.close()
+        await key_use.close()
         await system.dispose()
         await tenancy.close()
 

@@ -2,10 +2,9 @@
 
 from fastapi import APIRouter, Depends, Request
 
-from admin_api import archive, behaviour, embeddings, knowledge
+from admin_api import archive, behaviour, embeddings, keys, knowledge
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
-from foundation.crypto import Sealer
 from foundation.permissions import Principal
 from serve.deps import Caller, ServicesDep
 from serve.services import Services
@@ -22,7 +21,7 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         bus=services.bus,
         embedding_model=embedding_model(services.settings),
         retriever=services.retriever,
-        sealer=Sealer.of(services.settings.require("encryption_key")),
+        sealer=services.sealer,
     )
 
 
@@ -33,5 +32,7 @@ async def _desk(request: Request, services: ServicesDep, caller: Caller) -> None
 router = APIRouter()
 router.include_router(behaviour.router, prefix="/api/admin", dependencies=[Depends(_desk)])
 router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
+router.include_router(keys.router, prefix="/api/admin", dependencies=[Depends(_desk)])
+router.include_router(keys.tenant_router, prefix="/api/tenant", dependencies=[Depends(_desk)])
 router.include_router(archive.router, prefix="/api/knowledge", dependencies=[Depends(_desk)])
 router.include_router(embeddings.router, prefix="/api/embeddings", dependencies=[Depends(_desk)])

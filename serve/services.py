@@ -11,13 +11,15 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
+from foundation.clients.limits.port import Limits
 from foundation.clients.vectors.port import VectorIndex
-from foundation.crypto import Tokens
+from foundation.crypto import Sealer, Tokens
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
 from serve.counters import Counters
+from serve.key_use import KeyUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,10 @@ class Services:
     reader: Reader
     waker: Waker
     tokens: Tokens
+    sealer: Sealer
+    """For what companies keep with us: keys of theirs, secrets of their visitors' identities."""
+    key_use: KeyUse
+    limits: Limits
     files: FileStore
     vectors: VectorIndex
     retriever: HybridRetriever

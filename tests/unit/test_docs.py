@@ -198,10 +198,9 @@ def test_what_is_not_run_has_a_reason_from_the_list(page: Path) -> None:
 
 def test_no_other_kind_of_block_hides_a_command(page: Path) -> None:
     kinds = set(re.findall(r"^```(\S*)\n(?:.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
-    # tests/unit/graphs/test_own_node.py runs those of Python and YAML.
-    assert kinds <= {"sh", "sql", "html", "text"} | (
-        {"python", "yaml"} if page.name == "graphs.md" else set()
-    )
+    # tests/unit/graphs/test_own_node.py and tests/unit/serve/test_identity.py run those of Python and YAML.
+    run = {"graphs.md": {"python", "yaml"}, "keys.md": {"python"}}
+    assert kinds <= {"sh", "sql", "html", "text"} | run.get(page.name, set())
 
 
 # Tables that repeat what the code says
@@ -220,7 +219,7 @@ def _errors(base: type[errors.ReplikError]) -> Iterator[type[errors.ReplikError]
 
 
 def test_routes_are_those_of_the_app() -> None:
-    pages = ("docs/api.md", "docs/knowledge.md", "docs/behaviour.md")
+    pages = ("docs/api.md", "docs/knowledge.md", "docs/behaviour.md", "docs/keys.md")
     documented = {cells[0].strip("`") for page in pages for cells in table(page, "Routes")}
     paths = create_app(lambda: pytest.fail("not entered")).openapi()["paths"]
     assert documented == {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}

@@ -21,11 +21,11 @@ FOLDER = ROOT / "configs" / "serve"
 PLAIN = ("machine", "haproxy", "cluster")
 
 COMPLETE = {
-    "DATABASE_URL": "postgresql://app@db/replik",
-    "DATABASE_MIGRATOR_URL": "postgresql://migrator@db/replik",
-    "DATABASE_WORKER_URL": "postgresql://worker@db/replik",
-    "DATABASE_SYSTEM_URL": "postgresql://system@db/replik",
-    "REDIS_URL": "redis://cache",
+    "DATABASE_URL": "postgresql://app:uK3-9x_Qw7Lm@db/replik",
+    "DATABASE_MIGRATOR_URL": "postgresql://migrator:uK3-9x_Qw7Lm@db/replik",
+    "DATABASE_WORKER_URL": "postgresql://worker:uK3-9x_Qw7Lm@db/replik",
+    "DATABASE_SYSTEM_URL": "postgresql://system:uK3-9x_Qw7Lm@db/replik",
+    "REDIS_URL": "rediss://:uK3-9x_Qw7Lm@cache",
     "CHROMA_URL": "http://vectors:8000",
     "FILES_URL": "s3://files",
     "ENCRYPTION_KEY": "0123456789abcdef" * 4,
