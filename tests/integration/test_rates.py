@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from foundation.clients.limits.fakes import LocalLimits
 from foundation.clients.limits.port import Allowance, Limits, Verdict
@@ -206,3 +207,13 @@ async def test_switched_off_nothing_is_counted(settings: Settings, tenancy: Tena
     async with front_door(settings.evolve(rate_limits="off")) as door:
         front = await opened(door, tenancy)
         assert {(await front.ask()).status_code for _ in range(9)} == {200}
+
+
+async def test_a_valkey_that_has_forgotten_the_script_is_told_it_again(redis_url: str) -> None:
+    limits, scope, one = ValkeyLimits(redis_url), new_uuid().hex, [allowance("visitor", 3)]
+    assert not refused(await limits.take(scope, one))
+    async with Redis.from_url(redis_url) as valkey:
+        await valkey.script_flush()
+    answers = await asyncio.gather(*(limits.take(scope, one) for _ in range(5)))
+    assert sum(not refused(answer) for answer in answers) == 2
+    await limits.close()

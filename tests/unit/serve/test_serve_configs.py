@@ -101,7 +101,7 @@ def test_a_clusters_settings_are_complete_or_refused(monkeypatch: pytest.MonkeyP
 
 def test_ray_is_kept_to_this_machine_and_haproxy_to_its_home(tmp_path: Path) -> None:
     plain = ray_environment(Settings.load({"REPLIK_HOME": str(tmp_path)}))
-    assert plain == {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    assert plain == {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "FORWARDED_ALLOW_IPS": ""}
     listens = {"REPLIK_HOST": "0.0.0.0", "INGRESS": "haproxy"}
     one, other = (
         ray_environment(Settings.load(listens | {"REPLIK_HOME": str(tmp_path / name)})) for name in "ab"
