@@ -264,6 +264,13 @@ def test_every_risk_names_a_test_that_exists_or_says_that_there_is_none() -> Non
         assert quoted - web == set(), risk
 
 
+@pytest.mark.parametrize("name", ["threat-model.md", "asvs.md"])
+def test_what_is_said_of_security_names_tests_that_exist(name: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / name).read_text()))
+    assert len(named) > 20
+    assert named - known_tests()[0] == set()
+
+
 @cache
 def known_tests() -> tuple[set[str], set[str]]:
     """Return the names of all Python tests and the titles of all web tests."""
