@@ -44,12 +44,20 @@ class Mailbox:
     pressure: BackPressure = field(default_factory=BackPressure)
 
     async def open(
-        self, tenant_id: TenantId, *, channel: str, language: str | None, idempotency_key: str | None
+        self,
+        tenant_id: TenantId,
+        *,
+        channel: str,
+        language: str | None,
+        idempotency_key: str | None,
+        external_id: str | None = None,
     ) -> Opened:
         """Start a conversation; the same idempotency key gives the same conversation.
 
+        `external_id` is who the visitor is to the company, whose server has signed for it.
+
         Raises:
-            IdempotencyConflict: the key was used for a conversation on another channel.
+            IdempotencyConflict: the key was used for a conversation on another channel, or of somebody else.
         """
         opened = Opened(ConversationId(new_uuid()), VisitorId(new_uuid()))
         values = {
@@ -59,11 +67,12 @@ class Mailbox:
             "language": language,
             "visitor": opened.visitor_id,
             "key": idempotency_key,
+            "external_id": external_id,
         }
         if (await self.tenancy.trip(tenant_id, _OPEN, values=values)).rows:
             return opened
         [row] = (await self.tenancy.trip(tenant_id, _OPENED, values=values)).rows
-        if row.channel != channel:
+        if (row.channel, row.external_id) != (channel, external_id):
             raise IdempotencyConflict()
         return Opened(ConversationId(row.id), VisitorId(row.visitor_id))
 
@@ -253,15 +262,17 @@ _INSERT_ROW = text(
 ).bindparams(bindparam("parts", type_=JSONB))
 _OPEN = """
 with opened as (
-    insert into conversations (tenant_id, id, channel, language, visitor_id, idempotency_key)
-    values (%(tenant)s, %(id)s, %(channel)s, %(language)s, %(visitor)s, %(key)s)
+    insert into conversations
+        (tenant_id, id, channel, language, visitor_id, idempotency_key, external_id, verified)
+    values (%(tenant)s, %(id)s, %(channel)s, %(language)s, %(visitor)s, %(key)s,
+        %(external_id)s::text, %(external_id)s::text is not null)
     on conflict do nothing returning tenant_id, id
 )
 insert into activations (tenant_id, conversation_id) select tenant_id, id from opened
 returning conversation_id
 """
 _OPENED = """
-select id, visitor_id, channel from conversations
+select id, visitor_id, channel, external_id from conversations
 where tenant_id = %(tenant)s and (idempotency_key = %(key)s or id = %(id)s)
 """
 _LANGUAGE = "select language from conversations where tenant_id = %(tenant)s and id = %(conversation)s"

@@ -67,6 +67,13 @@ class Forbidden(ReplikError):
     status = 403
 
 
+class IdentityRefused(ReplikError):
+    """The identity of this visitor is not signed by this company's server, or is over."""
+
+    code = "identity_refused"
+    status = 403
+
+
 class NotFound(ReplikError):
     """There is no such thing here."""
 
@@ -120,6 +127,27 @@ class QueueFull(ReplikError):
 
     code = "queue_full"
     status = 429
+
+
+class RateLimited(ReplikError):
+    """These are more requests than are allowed in a minute; try again in a moment."""
+
+    code = "rate_limited"
+    status = 429
+
+
+class RequestTooSlow(ReplikError):
+    """The request did not arrive in time."""
+
+    code = "request_too_slow"
+    status = 408
+
+
+class AnswerTooSlow(ReplikError):
+    """This takes too long; try again later."""
+
+    code = "answer_too_slow"
+    status = 504
 
 
 class TurnTimeout(ReplikError):

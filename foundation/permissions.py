@@ -6,7 +6,7 @@ A route names the one permission it needs in `serve.access`; a role or an API ke
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from foundation.ids import PersonId, TenantId
+from foundation.ids import KeyId, PersonId, TenantId
 
 Permission = Literal[
     "chat.use",
@@ -63,6 +63,8 @@ class Principal:
     permissions: frozenset[Permission]
     person_id: PersonId | None = None
     """Only when a person is signed in; a key is nobody."""
+    key_id: KeyId | None = None
+    """Only when a server calls with its key."""
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

@@ -5,7 +5,7 @@ reads the environment. `python -m foundation.settings` prints `configs/env.examp
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -26,13 +26,13 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from foundation.errors import StartError
+from foundation.proxies import Proxies
+from foundation.settings_gaps import LOOPBACK, env_name, gaps
+
+__all__ = ["LOOPBACK", "ROOT", "Settings", "env_name", "example"]
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: `configs/`, `web/` and the default home are found from here."""
-
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-"""Hosts by which only this machine reaches the front door."""
 
 
 class _Wrong(ValueError):
@@ -54,6 +54,7 @@ def _listed(given: object) -> object:
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1, le=1000)]
+PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]
 Fallback = Annotated[str, Field(pattern=r"^(extractive|(openai|azure|compatible):\S+)$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+"), AfterValidator(_no_slash)]
 
@@ -133,6 +134,30 @@ class Settings(BaseModel):
     chroma_url: HttpUrl | None = Field(None, description="Chroma server; empty starts the embedded one.")
     files_url: str | None = Field(
         None, description="Where uploaded files lie, any fsspec address; empty means REPLIK_HOME/files."
+    )
+
+    # Visitors and limits
+    visitor_token_s: Annotated[float, Field(ge=60, le=604_800)] = Field(
+        86_400.0, description="Seconds that a visitor's token opens a conversation, unless it is renewed."
+    )
+    trusted_proxies: str | None = Field(
+        None,
+        description="Proxies whose X-Forwarded-For is believed: how many stand before the front door, or"
+        " their networks, parted by commas; empty believes none.",
+    )
+    rate_limits: Literal["on", "off"] = Field("on", description="`off` counts nothing, for load tests.")
+    rate_limits_away: Literal["open", "guarded", "closed"] = Field(
+        "guarded",
+        description="While Valkey is away: `guarded` refuses sign-ins, `closed` everything, `open` nothing.",
+    )
+    rate_per_visitor: PerMinute = Field(120, description="Requests a minute of one visitor.")
+    rate_per_address: PerMinute = Field(120, description="Conversations started a minute from one address.")
+    rate_per_key: PerMinute = Field(
+        6_000, description="Requests a minute with one key that has no own limit."
+    )
+    rate_per_tenant: PerMinute = Field(60_000, description="Requests a minute of one tenant.")
+    rate_sign_in: PerMinute = Field(
+        60, description="Sign-ins, sign-ups and resets a minute from one address."
     )
 
     # Compute
@@ -280,80 +305,20 @@ class Settings(BaseModel):
             raise ValueError(f"must begin with {wanted[0]}://")
         return url
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _known_proxies(cls, text: str | None) -> str | None:
+        try:
+            Proxies.of(text)
+        except ValueError:
+            raise ValueError("must be a number, or networks such as 10.0.0.0/8") from None
+        return text
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        for sentence in _gaps(self):
+        for sentence in gaps(self):
             raise _Wrong(sentence)
         return self
-
-
-def env_name(field: str) -> str:
-    """Return a field's name in the environment: `REPLIK_PORT` for `port`, else the same in upper case."""
-    return f"REPLIK_{field.upper()}" if field in {"home", "host", "port", "mode"} else field.upper()
-
-
-def _gaps(settings: Settings) -> Iterator[str]:
-    """Yield a sentence for each combination that cannot work."""
-    roles = ("database_url", "database_migrator_url", "database_worker_url", "database_system_url")
-    missing = [env_name(field) for field in roles if getattr(settings, field) is None]
-    if 0 < len(missing) < len(roles):
-        yield f"{missing[0]} is not set: set all of {', '.join(map(env_name, roles))}, or none of them."
-    azure = settings.azure_openai_endpoint is not None
-    key = "azure_openai_api_key" if azure else "openai_api_key"
-    for field in ("llm_provider", "embedding_provider"):
-        outside = settings.openai_base_url == "https://api.openai.com/v1" or azure
-        if getattr(settings, field) == "openai" and outside and getattr(settings, key) is None:
-            name = env_name(field)
-            yield f"{name} is openai but {env_name(key)} is not set: set it, or clear {name}."
-    if azure and settings.llm_provider == "openai" and not settings.azure_openai_deployment:
-        yield "AZURE_OPENAI_DEPLOYMENT is not set: name the deployment that writes answers."
-    yield from _fallback_gaps(settings)
-    embedded = [f for f in ("database_url", "redis_url", "chroma_url") if getattr(settings, f) is None]
-    if settings.ray_address is not None and embedded:
-        name = env_name(embedded[0])
-        yield f"RAY_ADDRESS is set but {name} is not: set it, since a cluster cannot reach embedded services."
-    for field in ("host_replicas", "gateway_replicas"):
-        most = getattr(settings, f"{field}_max")
-        if most is not None and most < getattr(settings, field):
-            name = env_name(field)
-            yield f"{name}_MAX is less than {name}: raise it, or clear it for a fixed number."
-    if settings.ingress == "haproxy" and settings.mode == "demo" and settings.host in LOOPBACK:
-        yield (
-            "INGRESS is haproxy, which listens on all interfaces, but REPLIK_HOST is this machine only: "
-            "clear INGRESS, or set REPLIK_HOST to 0.0.0.0."
-        )
-    if settings.mode == "production":
-        yield from _production_gaps(settings)
-
-
-def _fallback_gaps(settings: Settings) -> Iterator[str]:
-    if "extractive" in settings.llm_fallbacks[:-1]:
-        yield "LLM_FALLBACKS has names after extractive, which always answers: put it last."
-    outside = settings.openai_base_url == "https://api.openai.com/v1"
-    needs = {
-        "openai": ("openai_api_key",) if outside else (),
-        "azure": ("azure_openai_endpoint", "azure_openai_api_key"),
-        "compatible": ("compatible_base_url",),
-    }
-    for name in settings.llm_fallbacks:
-        for field in needs.get(name.partition(":")[0], ()):
-            if getattr(settings, field) is None:
-                yield f"LLM_FALLBACKS names {name} but {env_name(field)} is not set: set it, or drop it."
-
-
-def _production_gaps(settings: Settings) -> Iterator[str]:
-    if settings.encryption_key is None:
-        yield "ENCRYPTION_KEY is not set: production needs 64 hex digits, made with `openssl rand -hex 32`."
-    elif len(set(settings.encryption_key.get_secret_value().lower())) < 10:
-        # A random key of 64 hex digits has fewer than 10 different ones once in about 10^8 keys.
-        yield "ENCRYPTION_KEY is too simple: make a random one with `openssl rand -hex 32`."
-    if settings.public_url is None or not settings.public_url.startswith("https://"):
-        yield "PUBLIC_URL must be set and begin with https:// in production: give the address customers use."
-    for field in ("cron_secret", "metrics_token"):
-        secret: SecretStr | None = getattr(settings, field)
-        if secret is not None and len(secret.get_secret_value()) < 24:
-            name = env_name(field)
-            yield f"{name} is too short: use at least 24 characters, for example `openssl rand -hex 32`."
 
 
 def _sentence(error: ValidationError) -> str:
@@ -378,6 +343,7 @@ def _plain(kind: str, text: str) -> str:
 _SECTIONS = {
     "home": "Replik",
     "database_url": "Services: what is empty is started on this machine",
+    "visitor_token_s": "Visitors and limits",
     "ray_address": "Compute",
     "embedding_provider": "Embeddings",
     "llm_provider": "Language model",

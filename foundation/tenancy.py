@@ -1,6 +1,6 @@
 """The only door to a tenant's rows: sessions and trips that the database itself confines to one tenant."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from foundation.crypto import Sealer
 from foundation.database.trips import Rows, Taken, Trips, Values
 from foundation.ids import KeyId, PersonId, TenantId
+from foundation.permissions import PERMISSIONS, Permission
 
 _TRIPS = 10
 """Connections for trips: each is used for a millisecond."""
@@ -40,6 +41,14 @@ class KeyOwner:
     key_id: KeyId
     kind: str
     allowed_origins: tuple[str, ...]
+    """Whose pages may use it: exact, or `https://*.example.com`; none means any."""
+    scopes: frozenset[Permission]
+    requests_per_minute: int | None
+    """None: as the installation has it."""
+    require_identity: bool
+    """Whether conversations begin only with an identity that the company's server has signed."""
+    identity_secrets: tuple[bytes, ...] = field(repr=False)
+    """Sealed; what identities may be signed with now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +98,21 @@ class Tenancy:
         return await self._trips.take(tenant_id, *statements, values=values, lightly=lightly)
 
     async def owner_of_key(self, key: str) -> KeyOwner | None:
-        """Return whose API key this is; None for unknown and revoked keys."""
+        """Return whose API key this is; None for unknown, expired and revoked keys."""
         found = await self._trips.ask("select * from tenant_of_key(%(hash)s)", {"hash": hash_key(key)})
         if not found:
             return None
         [row] = found
-        return KeyOwner(TenantId(row.tenant_id), KeyId(row.key_id), row.kind, tuple(row.allowed_origins))
+        return KeyOwner(
+            TenantId(row.tenant_id),
+            KeyId(row.key_id),
+            row.kind,
+            tuple(row.allowed_origins),
+            scopes_of(row.scopes),
+            row.requests_per_minute,
+            row.require_identity,
+            tuple(row.identity_secrets),
+        )
 
     async def tenant_of_slug(self, slug: str) -> TenantId | None:
         """Return the tenant with this short name, if there is one."""
@@ -105,6 +123,11 @@ class Tenancy:
         """Let go of all connections, the engine's too."""
         await self._trips.close()
         await self.engine.dispose()
+
+
+def scopes_of(stored: Iterable[str] | None) -> frozenset[Permission]:
+    """Return what a key with these stored scopes may do; None is a key from before there were scopes."""
+    return PERMISSIONS if stored is None else PERMISSIONS.intersection(stored)
 
 
 def hash_key(key: str) -> bytes:

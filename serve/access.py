@@ -38,6 +38,7 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     f"POST {_CHAT}/{{conversation_id}}/messages": "visitor token",
     f"GET {_CHAT}/{{conversation_id}}/events": "visitor token",
     f"POST {_CHAT}/{{conversation_id}}/handover": "visitor token",
+    f"POST {_CHAT}/{{conversation_id}}/token": "visitor token",
     # A company's own servers
     "POST /api/chat/message": "chat.use",
     "POST /api/chat/stream": "chat.use",
@@ -140,6 +141,15 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     f"POST {_AUTH}/totp/confirm": "session",
     f"POST {_AUTH}/totp/disable": "session",
     f"POST {_AUTH}/totp/recovery-codes": "session",
+    # Keys
+    f"GET {_ADMIN}/keys": "key.read",
+    f"POST {_ADMIN}/keys": "key.manage",
+    f"GET {_ADMIN}/keys/{{key_id}}": "key.read",
+    f"PATCH {_ADMIN}/keys/{{key_id}}": "key.manage",
+    f"DELETE {_ADMIN}/keys/{{key_id}}": "key.manage",
+    f"POST {_ADMIN}/keys/{{key_id}}/rotate": "key.manage",
+    f"POST {_ADMIN}/keys/{{key_id}}/identity-secret": "key.manage",
+    "POST /api/tenant/api-key": "key.manage",
     # Operators and the start page
     "GET /api/health": "nothing",
     "GET /api/health/live": "nothing",

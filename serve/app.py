@@ -21,10 +21,13 @@ from serve import (
     reference,
     widget,
 )
+from serve.deadlines import AnswerDeadline
+from serve.headers import PlainHeaders
 from serve.limits import BodyLimit
 from serve.measured import Measured
 from serve.openapi import Described
 from serve.problems import add_problem_handlers
+from serve.rates import SignInRates
 from serve.services import OpenServices
 
 
@@ -38,7 +41,7 @@ class WidgetCors:
             allow_origins=["*"],
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
-            expose_headers=["Retry-After"],
+            expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy"],
             max_age=3600,
         )
 
@@ -63,7 +66,9 @@ def create_app(open_services: OpenServices) -> FastAPI:
         app.include_router(room.router)
     app.mount("/start", pages.assets())
     app.add_middleware(BodyLimit)
+    app.add_middleware(AnswerDeadline)
+    app.add_middleware(SignInRates)
     app.add_middleware(WidgetCors)
-    app.add_middleware(pages.PlainHeaders)
+    app.add_middleware(PlainHeaders)
     app.add_middleware(Measured)
     return app

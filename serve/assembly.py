@@ -9,6 +9,7 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.limits.valkey import ValkeyLimits
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Tokens, sealer_of
 from foundation.database.engine import connect
@@ -19,6 +20,7 @@ from graphs.replies import load_replies
 from graphs.retrieval.choice import retriever_for
 from ingest.sources import Sources
 from serve.identity import identity_for
+from serve.key_use import KeyUse
 from serve.services import Services
 
 
@@ -33,6 +35,8 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     vectors = ChromaIndex(settings.require("chroma_url"))
     replies = load_replies()
     identity = identity_for(settings, tenancy)
+    key_use = KeyUse(tenancy)
+    limits = ValkeyLimits(settings.require("redis_url"))
     try:
         yield Services(
             settings=settings,
@@ -51,6 +55,9 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             reader=Reader(tenancy, bus),
             waker=waker,
             tokens=Tokens(sealer),
+            sealer=sealer,
+            key_use=key_use,
+            limits=limits,
             files=files,
             vectors=vectors,
             retriever=retriever_for(settings, tenancy, vectors),
@@ -64,6 +71,8 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     finally:
         await identity.close()
         await bus.close()
+        await limits.close()
+        await key_use.close()
         await system.dispose()
         await tenancy.close()
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -20,6 +21,7 @@ from foundation.tenancy import TenantSession
 from serve.deps import ServicesDep
 from serve.links import open_cited
 from serve.marked import marked, text_fragment
+from serve.plain import NOTHING
 
 router = APIRouter(tags=["citations"], include_in_schema=False)
 
@@ -52,6 +54,11 @@ _PAGE_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
+_SANDBOX = f"{NOTHING}; sandbox"
+_PDF = "application/pdf"
+_TEXT = "text/plain; charset=utf-8"
+_FILE_POLICY = {_PDF: NOTHING, _TEXT: _SANDBOX}
+"""What is shown, and under which policy: a sandbox would switch off the browser's own viewer of PDFs."""
 _LEFT_OUT = '<p class="place">…</p>'
 _WORDS = {
     "sv": {"page": "sida", "original": "Öppna originalet", "cited": "Citerat avsnitt"},
@@ -119,23 +126,36 @@ def _page(token: str, place: Place, passages: Sequence[Row[Any]], quoted: str) -
 
 @router.get("/cited/{token}/file")
 async def original(token: str, services: ServicesDep) -> Response:
-    """Return the original file; anything that a browser might run is downloaded instead of shown."""
+    """Return the original file: shown if its content proves that it is PDF or plain text, else to be kept."""
     link = open_cited(services.tokens, token)
     async with services.tenancy.session(link.tenant_id) as session:
         place = await _place(session, link.tenant_id, link.passage_id)
     content = await services.files.read(link.tenant_id, place.file_key)
-    shown = place.media_type in {"application/pdf", "text/plain"}
+    media_type = await asyncio.to_thread(_media_type, content, place.media_type)
     name = "".join(
         letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in place.name
     )
+    shown = "inline" if media_type in _FILE_POLICY else "attachment"
     return Response(
         content,
-        media_type=place.media_type if shown else "application/octet-stream",
+        media_type=media_type,
         headers={
-            "Content-Disposition": f'{"inline" if shown else "attachment"}; filename="{name}"',
-            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": f'{shown}; filename="{name}"',
+            "Content-Security-Policy": _FILE_POLICY.get(media_type, _SANDBOX),
+            "Referrer-Policy": "no-referrer",
         },
     )
+
+
+def _media_type(content: bytes, said: str) -> str:
+    """Return PDF or plain text if the content is what was said, else what browsers only download."""
+    if said == _PDF and content.startswith(b"%PDF-"):
+        return _PDF
+    if said == "text/plain" and b"\0" not in content:
+        with suppress(UnicodeDecodeError):
+            content.decode()
+            return _TEXT
+    return "application/octet-stream"
 
 
 def _original(token: str, place: Place, quoted: str) -> str:

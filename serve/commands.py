@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from foundation.api_keys import new_key
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import sealer_of
@@ -27,7 +28,7 @@ from serve.assembly import files_root
 from serve.local_ray import connected_ray
 from serve.run import open_ingestion
 from serve.seed import seed
-from serve.tenants import add_key, create_tenant, new_key
+from serve.tenants import add_key, create_tenant
 
 
 async def import_into(

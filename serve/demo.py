@@ -30,6 +30,8 @@ OWN = DemoTenant("own", "Ditt företag", "sv")
 OWNER_EMAIL = "demo@replik.localhost"
 
 _MAY: frozenset[Permission] = frozenset({"knowledge.read", "knowledge.write"})
+_PASSED_ON = {"x-forwarded-for", "forwarded"}
+"""Headers of proxies: whoever asks sits behind one, and need not be on this machine."""
 _UNREAD = {"queued", "extracting", "embedding"}
 _SUGGESTIONS = {
     "sv": (
@@ -89,7 +91,7 @@ async def _only_here(request: Request, services: ServicesDep) -> None:
 
     The `Host` and `Origin` are checked too: a foreign page must not use the visitor's browser to get in.
     """
-    if services.settings.mode != "demo" or request.client is None:
+    if services.settings.mode != "demo" or request.client is None or _PASSED_ON & set(request.headers):
         raise NotFound()
     # The header itself: `request.url` falls back on the server's own address when it is odd.
     asked = f"//{request.headers.get('host', '')}"

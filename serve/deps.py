@@ -1,20 +1,25 @@
 """What a route may ask for, as annotated types: the services, and who is calling."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import Depends, Path, Request
+from pydantic import JsonValue
 
 from agents.stream import Address
 from foundation.errors import ConversationNotFound, Forbidden, InvalidId, Unauthorized
-from foundation.ids import ConversationId, TenantId, VisitorId, parse
-from foundation.permissions import PERMISSIONS, Principal
+from foundation.ids import ConversationId, KeyId, TenantId, VisitorId, parse
+from foundation.origins import is_allowed
+from foundation.permissions import Principal
 from foundation.tenancy import KeyOwner
-from serve import access, session
+from serve import access, rates, session
 from serve.services import Services
 
-VISITOR_TOKEN_S = 7 * 24 * 3600.0
+_VISITOR = "visitor 2"
+"""The tokens' purpose; the number says what is in them."""
+_CLAIMS = ("tenant", "conversation", "visitor", "key")
 
 
 async def _services(request: Request) -> Services:
@@ -30,6 +35,8 @@ class Visitor:
 
     address: Address
     visitor_id: VisitorId
+    key_id: KeyId
+    """The publishable key that the conversation was started with."""
 
 
 def _bearer(request: Request) -> str:
@@ -43,6 +50,7 @@ async def _key(request: Request, services: Services, kind: str) -> KeyOwner:
     owner = await services.tenancy.owner_of_key(_bearer(request))
     if owner is None or owner.kind != kind:
         raise Unauthorized()
+    services.key_use.note(owner)
     return owner
 
 
@@ -51,7 +59,8 @@ async def _caller(request: Request, services: ServicesDep) -> Principal:
     needed = access.needed(request.method, request.scope["path"])
     if "authorization" in request.headers:
         owner = await _key(request, services, "server")
-        caller = Principal(owner.tenant_id, f"key:{owner.key_id}", PERMISSIONS)
+        await rates.limit_key(request, services, owner)
+        caller = Principal(owner.tenant_id, f"key:{owner.key_id}", owner.scopes, key_id=owner.key_id)
     else:
         caller = session.principal(await session.signed_in(request, services.identity))
     if not caller.may(needed):
@@ -62,20 +71,23 @@ async def _caller(request: Request, services: ServicesDep) -> Principal:
 async def _publishable_key(request: Request, services: ServicesDep) -> KeyOwner:
     owner = await _key(request, services, "publishable")
     origin = request.headers.get("origin")
-    if owner.allowed_origins and origin is not None and origin not in owner.allowed_origins:
+    if owner.allowed_origins and origin is not None and not is_allowed(origin, owner.allowed_origins):
         raise Forbidden(reason="origin")
+    await rates.limit_start(request, services, owner)
     return owner
 
 
 async def _visitor(
     request: Request, services: ServicesDep, conversation_id: Annotated[str, Path(max_length=64)]
 ) -> Visitor:
-    claims = cast("dict[str, object]", services.tokens.open("visitor", _bearer(request)))
-    tenant_id, own, visitor_id = (UUID(str(claims[name])) for name in ("tenant", "conversation", "visitor"))
+    claims = cast("dict[str, object]", services.tokens.open(_VISITOR, _bearer(request)))
+    tenant_id, own, visitor_id, key_id = (UUID(str(claims[name])) for name in _CLAIMS)
     if conversation_of(conversation_id) != own:
         # A token for another conversation: the same answer as for one that does not exist.
         raise ConversationNotFound()
-    return Visitor(Address(TenantId(tenant_id), ConversationId(own)), VisitorId(visitor_id))
+    visitor = Visitor(Address(TenantId(tenant_id), ConversationId(own)), VisitorId(visitor_id), KeyId(key_id))
+    await rates.limit_visitor(request, services, visitor.address, visitor.visitor_id)
+    return visitor
 
 
 def conversation_of(text: str) -> ConversationId:
@@ -90,14 +102,13 @@ def conversation_of(text: str) -> ConversationId:
         raise ConversationNotFound() from None
 
 
-def visitor_token(services: Services, address: Address, visitor_id: VisitorId) -> str:
-    """Return a token that lets a visitor use one conversation for `VISITOR_TOKEN_S` seconds."""
-    claims = {
-        "tenant": address.tenant_id.hex,
-        "conversation": address.conversation_id.hex,
-        "visitor": visitor_id.hex,
-    }
-    return services.tokens.seal("visitor", claims, VISITOR_TOKEN_S)  # type: ignore[arg-type]
+def visitor_token(services: Services, visitor: Visitor) -> tuple[str, datetime]:
+    """Return a token that lets a visitor use one conversation, and when it ends."""
+    lifetime_s = services.settings.visitor_token_s
+    ids = (visitor.address.tenant_id, visitor.address.conversation_id, visitor.visitor_id, visitor.key_id)
+    claims: dict[str, JsonValue] = {name: value.hex for name, value in zip(_CLAIMS, ids, strict=True)}
+    ends = datetime.now(UTC) + timedelta(seconds=lifetime_s)
+    return services.tokens.seal(_VISITOR, claims, lifetime_s), ends
 
 
 Caller = Annotated[Principal, Depends(_caller)]

@@ -15,7 +15,9 @@ def ray_environment(settings: Settings) -> dict[str, str]:
     # By this name Ray keeps a local Ray on the loopback address. Otherwise it listens on all interfaces, and
     # whoever reaches it may run code.
     loopback = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    return loopback | (_haproxy(settings) if settings.ingress == "haproxy" else {})
+    # By default its server believes X-Forwarded-For of everybody on this machine: TRUSTED_PROXIES says whom.
+    unbelieving = {"FORWARDED_ALLOW_IPS": ""}
+    return loopback | unbelieving | (_haproxy(settings) if settings.ingress == "haproxy" else {})
 
 
 def _haproxy(settings: Settings) -> dict[str, str]:

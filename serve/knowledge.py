@@ -2,10 +2,9 @@
 
 from fastapi import APIRouter, Depends, Request
 
-from admin_api import archive, behaviour, embeddings, knowledge, people
+from admin_api import archive, behaviour, embeddings, keys, knowledge, people
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
-from foundation.crypto import sealer_of
 from foundation.permissions import Principal
 from serve.deps import Caller, ServicesDep
 from serve.services import Services
@@ -23,7 +22,7 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         embedding_model=embedding_model(services.settings),
         retriever=services.retriever,
         letters=services.identity.letters,
-        sealer=sealer_of(services.settings),
+        sealer=services.sealer,
     )
 
 
@@ -35,5 +34,7 @@ router = APIRouter()
 router.include_router(behaviour.router, prefix="/api/admin", dependencies=[Depends(_desk)])
 router.include_router(people.router, prefix="/api/admin", dependencies=[Depends(_desk)])
 router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
+router.include_router(keys.router, prefix="/api/admin", dependencies=[Depends(_desk)])
+router.include_router(keys.tenant_router, prefix="/api/tenant", dependencies=[Depends(_desk)])
 router.include_router(archive.router, prefix="/api/knowledge", dependencies=[Depends(_desk)])
 router.include_router(embeddings.router, prefix="/api/embeddings", dependencies=[Depends(_desk)])

@@ -1,12 +1,10 @@
-"""The start page, the widget's script, and the headers that every page carries."""
+"""The start page and the widget's script."""
 
 from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, Response
-from starlette.datastructures import MutableHeaders
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foundation.errors import NotFound
 
@@ -47,20 +45,3 @@ def _built(name: str, media_type: str, headers: dict[str, str]) -> Response:
     if not path.is_file():
         raise NotFound(part="web")
     return FileResponse(path, media_type=media_type, headers=headers)
-
-
-class PlainHeaders:
-    """Adds the security headers that fit every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
-            await send(message)
-
-        await self._app(scope, receive, with_headers)

@@ -21,6 +21,7 @@ from foundation.errors import (
     Unauthorized,
 )
 from ingest.extract import sentence
+from serve.plain import PLAIN
 
 log = structlog.get_logger()
 
@@ -116,4 +117,6 @@ async def _unstorable(_request: Request, error: Exception) -> JSONResponse:
 
 async def _unknown(_request: Request, error: Exception) -> JSONResponse:
     log.error("request_crashed", exc_info=error)
-    return problem(ReplikError())
+    crashed = problem(ReplikError())
+    crashed.headers.update(PLAIN)  # this answer leaves outside of all that add headers
+    return crashed

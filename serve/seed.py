@@ -4,13 +4,14 @@ from pathlib import Path
 
 import yaml
 
+from foundation.api_keys import KeyKind
 from foundation.ids import TenantId
 from foundation.settings import ROOT, Settings
 from foundation.tenancy import Tenancy
 from ingest.sources import Sources
 from serve.demo import OWN, OWNER_EMAIL, SHOP, DemoTenant, demo_key, demo_password
 from serve.persons import WantedPerson, place_person
-from serve.tenants import KeyKind, add_key, create_tenant
+from serve.tenants import add_key, create_tenant
 
 DOCUMENTS = ROOT / "configs" / "demo" / "documents.yaml"
 

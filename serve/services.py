@@ -11,14 +11,16 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
+from foundation.clients.limits.port import Limits
 from foundation.clients.vectors.port import VectorIndex
-from foundation.crypto import Tokens
+from foundation.crypto import Sealer, Tokens
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
 from serve.counters import Counters
 from serve.identity import Identity
+from serve.key_use import KeyUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class Services:
     reader: Reader
     waker: Waker
     tokens: Tokens
+    sealer: Sealer
+    """For what companies keep with us: keys of theirs, secrets of their visitors' identities."""
+    key_use: KeyUse
+    limits: Limits
     files: FileStore
     vectors: VectorIndex
     retriever: HybridRetriever

@@ -1,19 +1,14 @@
 """Making tenants and their keys, for the demo and for `replik tenant create`."""
 
-import secrets
-from typing import Literal
-
 from sqlalchemy import text
 
 from agents.assembly import behaviour_of
 from foundation import audit
-from foundation.database.models import ApiKey, Release, Tenant
+from foundation.api_keys import KeyKind, key_row
+from foundation.database.models import Release, Tenant
 from foundation.identity.accounts import NewTenant
 from foundation.ids import TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession, hash_key
-
-KeyKind = Literal["server", "publishable"]
-_PREFIX = {"server": "sk", "publishable": "pk"}
 
 
 async def create_tenant(tenancy: Tenancy, *, slug: str, name: str, language: str, actor: str) -> TenantId:
@@ -40,11 +35,6 @@ async def found(session: TenantSession, new: NewTenant, actor: str) -> None:
     await session.flush()
 
 
-def new_key(kind: KeyKind) -> str:
-    """Return a fresh random API key (256 bits)."""
-    return f"{_PREFIX[kind]}_{secrets.token_hex(32)}"
-
-
 async def add_key(
     session: TenantSession, tenant_id: TenantId, kind: KeyKind, key: str, *, actor: str
 ) -> bool:
@@ -55,23 +45,14 @@ async def add_key(
     )
     if found.first() is not None:
         return False
-    key_id = new_uuid()
-    session.add(
-        ApiKey(
-            tenant_id=tenant_id,
-            id=key_id,
-            kind=kind,
-            prefix=key[:12],
-            hash=hash_key(key),
-            allowed_origins=[],
-        )
-    )
+    row = key_row(tenant_id, kind, key)
+    session.add(row)
     await audit.record(
         session,
         tenant_id,
         actor=actor,
         action="key.create",
-        subject=key_id.hex,
-        after={"kind": kind, "prefix": key[:12]},
+        subject=show("key", row.id),
+        after={"kind": kind, "prefix": row.prefix},
     )
     return True

@@ -1,18 +1,23 @@
 """The widget's routes: start a conversation, say something, follow it, ask for a person."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from admin_api.bodies import ServerSentEvents
 from agents.stream import Address
+from foundation.api_keys import ApiKeys, identity_secret
+from foundation.errors import IdentityRefused, NotFound, Unauthorized
 from foundation.ids import show
+from foundation.tenancy import KeyOwner
 from foundation.turns import Language
-from serve.deps import VISITOR_TOKEN_S, PublishableKey, ServicesDep, VisitorDep, visitor_token
+from serve.deps import PublishableKey, ServicesDep, Visitor, VisitorDep, visitor_token
+from serve.services import Services
 from serve.sse import conversation_events, event_stream, last_event_id
 from serve.texts import Body, ClientId, IdempotencyKey, Said
+from serve.visitor_identity import LONGEST_TOKEN, Identity, read_identity
 
 router = APIRouter(prefix="/api/chat/conversations", tags=["widget"])
 
@@ -21,12 +26,19 @@ CHANNEL = "widget"
 
 class Start(Body):
     language: Language | None = None
+    identity: Annotated[str, Field(max_length=LONGEST_TOKEN)] | None = None
+    """Who the visitor is: a JSON web token that the company's server has signed with the key's secret."""
 
 
-class Started(BaseModel):
-    conversation_id: str
+class Pass(BaseModel):
     visitor_token: str
     expires_at: datetime
+
+
+class Started(Pass):
+    conversation_id: str
+    verified: bool
+    """Whether the company has vouched for the visitor."""
 
 
 class Say(Body):
@@ -52,17 +64,44 @@ async def start(
     body: Start,
     idempotency_key: Annotated[IdempotencyKey | None, Header()] = None,
 ) -> Started:
-    """Start a conversation; the same `Idempotency-Key` gives the same one."""
-    again = f"{CHANNEL}:{idempotency_key}" if idempotency_key else None
+    """Start a conversation; the same `Idempotency-Key` gives the same one.
+
+    Raises:
+        IdentityRefused: the visitor's identity is wrong, or the key requires one and there is none.
+    """
+    identity = _identity(services, key, body.identity)
     opened = await services.mailbox.open(
-        key.tenant_id, channel=CHANNEL, language=body.language, idempotency_key=again
+        key.tenant_id,
+        channel=CHANNEL,
+        language=body.language,
+        idempotency_key=f"{CHANNEL}:{idempotency_key}" if idempotency_key else None,
+        external_id=identity.sub if identity else None,
     )
     address = Address(key.tenant_id, opened.conversation_id)
+    token, expires_at = visitor_token(services, Visitor(address, opened.visitor_id, key.key_id))
     return Started(
         conversation_id=show("conversation", opened.conversation_id),
-        visitor_token=visitor_token(services, address, opened.visitor_id),
-        expires_at=datetime.now(UTC) + timedelta(seconds=VISITOR_TOKEN_S),
+        visitor_token=token,
+        expires_at=expires_at,
+        verified=identity is not None,
     )
+
+
+@router.post("/{conversation_id}/token")
+async def renew(visitor: VisitorDep, services: ServicesDep) -> Pass:
+    """Give another token for the same conversation while this one opens it.
+
+    Raises:
+        Unauthorized: the publishable key that the conversation was started with is revoked or over.
+    """
+    try:
+        key = await ApiKeys(services.tenancy, services.sealer).get(visitor.address.tenant_id, visitor.key_id)
+    except NotFound:
+        raise Unauthorized() from None
+    if key.state != "active":
+        raise Unauthorized()
+    token, expires_at = visitor_token(services, visitor)
+    return Pass(visitor_token=token, expires_at=expires_at)
 
 
 @router.post("/{conversation_id}/messages", status_code=202)
@@ -104,3 +143,14 @@ async def handover(visitor: VisitorDep, services: ServicesDep) -> Mode:
         actor=show("visitor", visitor.visitor_id),
     )
     return Mode(mode="human")
+
+
+def _identity(services: Services, key: KeyOwner, token: str | None) -> Identity | None:
+    if token is None:
+        if key.require_identity:
+            raise IdentityRefused(reason="missing")
+        return None
+    opened = (
+        identity_secret(services.sealer, key.tenant_id, key.key_id, one) for one in key.identity_secrets
+    )
+    return read_identity(token, opened)

@@ -25,7 +25,8 @@ Visit = Callable[..., Visitor]
 @pytest.fixture(scope="session")
 def watched() -> Iterator[tuple[Running, Watcher]]:
     """A Replik, and who watches its connections from its first moment on."""
-    with short_home() as home, running_replik(home, free_ports(1)[0], ready=False) as running:
+    everybody = {"RATE_LIMITS": "off"}  # one address plays them all
+    with short_home() as home, running_replik(home, free_ports(1)[0], everybody, ready=False) as running:
         watcher = Watcher(running.process.pid).start()
         running.wait_for("Stop with Ctrl-C")
         yield running, watcher

@@ -62,7 +62,7 @@ class Watched:
 def measure(data: Path) -> list[dict[str, Any]]:
     """Return one result, sized by the environment."""
     number = int(os.environ.get("PAGES", "5000"))
-    with short_home() as home, running_replik(home, free_ports(1)[0]) as replik:
+    with short_home() as home, running_replik(home, free_ports(1)[0], {"RATE_LIMITS": "off"}) as replik:
         counter = _Counter(home)
         counter.wait_for_demo()
         with httpx.Client(base_url=replik.url, timeout=120) as client:

@@ -40,7 +40,7 @@ async def embedded() -> AsyncIterator[Embedded]:
         ):
             urls = await ensure_database(postgres.superuser_url)
             await asyncio.to_thread(migrate, urls.migrator)
-            settings = settings_for(urls, valkey.url, home)
+            settings = settings_for(urls, valkey.url, home, rate_limits="off")
             yield Embedded(settings, our_database(postgres.superuser_url))
 
 

@@ -1,7 +1,8 @@
 """Making a tenant gives keys that open its doors, once, and leaves audit rows."""
 
+from foundation.api_keys import new_key
 from foundation.tenancy import Tenancy
-from serve.tenants import add_key, create_tenant, new_key
+from serve.tenants import add_key, create_tenant
 from tests.support.tenants import audit_actions
 
 

@@ -122,6 +122,7 @@ async def _services(options: Options) -> AsyncIterator[tuple[Settings, str, Valk
                 host_replicas=options.hosts,
                 gateway_replicas=options.gateways,
                 queue_per_tenant=options.queue,
+                rate_limits="off",  # one address plays everybody
                 chroma_url="http://127.0.0.1:9",  # nobody listens there, and nobody asks
             )
             await valkey.start()

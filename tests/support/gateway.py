@@ -114,7 +114,9 @@ async def _served(services: Services) -> AsyncIterator[tuple[httpx.AsyncClient, 
         yield replace(services)
 
     server = uvicorn.Server(
-        uvicorn.Config(create_app(opened), port=0, log_level="warning", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            create_app(opened), port=0, log_level="warning", timeout_graceful_shutdown=1, proxy_headers=False
+        )
     )
     serving = asyncio.create_task(server.serve())
     while not server.started:

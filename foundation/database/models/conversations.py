@@ -22,7 +22,15 @@ _UNANSWERED = text("state in ('queued', 'running')")
 
 class Conversation(Base):
     __tablename__ = "conversations"
-    __table_args__ = (UniqueConstraint("tenant_id", "idempotency_key"),)
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "idempotency_key"),
+        Index(
+            "conversations_external_id",
+            "tenant_id",
+            "external_id",
+            postgresql_where=text("external_id is not null"),
+        ),
+    )
 
     tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
     id: Mapped[Key]
@@ -33,6 +41,10 @@ class Conversation(Base):
     idempotency_key: Mapped[str | None]
     metadata_: Mapped[Json] = mapped_column("metadata", server_default="{}")
     created_at: Mapped[Created]
+    external_id: Mapped[str | None]
+    """Who the visitor is to the company."""
+    verified: Mapped[bool] = mapped_column(server_default="false")
+    """Whether the company's server has signed for it."""
 
 
 class Activation(Base):

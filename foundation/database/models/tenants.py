@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, FetchedValue, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import ARRAY, BigInteger, FetchedValue, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from foundation.database.models.base import Base, Created, Json, Key, TenantKey
@@ -23,7 +23,11 @@ class ApiKey(Base):
     """A key is stored as its hash; `prefix` is what people see of it."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (UniqueConstraint("tenant_id", "hash"), Index("api_keys_hash", "hash"))
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "hash"),
+        Index("api_keys_hash", "hash"),
+        Index("api_keys_former_hash", "former_hash", postgresql_where=text("former_hash is not null")),
+    )
 
     tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
     id: Mapped[Key]
@@ -33,6 +37,18 @@ class ApiKey(Base):
     allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     created_at: Mapped[Created]
     revoked_at: Mapped[datetime | None]
+    name: Mapped[str] = mapped_column(server_default="")
+    scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    """None: whatever there is, as keys had it before there were scopes."""
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    former_hash: Mapped[bytes | None]
+    former_until: Mapped[datetime | None]
+    requests_per_minute: Mapped[int | None]
+    require_identity: Mapped[bool] = mapped_column(server_default="false")
+    identity_secret: Mapped[bytes | None]
+    former_identity_secret: Mapped[bytes | None]
+    former_identity_until: Mapped[datetime | None]
 
 
 class Release(Base):

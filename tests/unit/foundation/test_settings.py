@@ -47,6 +47,7 @@ def test_a_relative_home_starts_at_the_checkout() -> None:
         ({"HOST_REPLICAS": "3", "HOST_REPLICAS_MAX": "2"}, "HOST_REPLICAS_MAX is less than HOST_REPLICAS"),
         ({"GATEWAY_REPLICAS": "3", "GATEWAY_REPLICAS_MAX": "1"}, "GATEWAY_REPLICAS_MAX is less than"),
         ({"INGRESS": "haproxy"}, "INGRESS is haproxy, which listens on all interfaces"),
+        ({"TRUSTED_PROXIES": "geheim"}, "TRUSTED_PROXIES must be a number, or networks"),
         ({"LLM_FALLBACKS": "gpt-4o"}, "LLM_FALLBACKS must name models as openai:gpt-4o-mini"),
         ({"LLM_FALLBACKS": "extractive,azure:a"}, "LLM_FALLBACKS has names after extractive"),
         ({"LLM_FALLBACKS": "openai:m"}, "LLM_FALLBACKS names openai:m but OPENAI_API_KEY is not set"),
@@ -85,6 +86,28 @@ def production(**more: str) -> dict[str, str]:
     } | more
 
 
+def databases(url: str) -> dict[str, str]:
+    """Return the four addresses, the first as given."""
+    strong = "postgresql://other:uK3-9x_Qw7Lm@db/replik"
+    others = ("DATABASE_MIGRATOR_URL", "DATABASE_WORKER_URL", "DATABASE_SYSTEM_URL")
+    return {"DATABASE_URL": url} | dict.fromkeys(others, strong)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        databases("postgresql://app:uK3-9x_Qw7Lm@db/replik"),
+        databases("postgresql://app@/replik?host=%2Frun%2Fpostgresql"),
+        databases("postgresql://app@db/replik?sslcert=client.pem&sslkey=client.key"),
+        {"REDIS_URL": "redis://127.0.0.1:6379/0"},
+        {"REDIS_URL": "unix:///run/valkey.sock"},
+        {"REDIS_URL": "rediss://:uK3-9x_Qw7Lm@cache"},
+    ],
+)
+def test_services_behind_a_good_password_or_a_socket_are_fine(given: dict[str, str]) -> None:
+    assert Settings.load(production(**given)).mode == "production"
+
+
 def test_production_starts_with_strong_secrets() -> None:
     assert Settings.load(production()).public_url == "https://help.example.com"
 
@@ -98,6 +121,15 @@ def test_production_starts_with_strong_secrets() -> None:
         ({"PUBLIC_URL": "http://help.example.com"}, "PUBLIC_URL must be set and begin with https://"),
         ({"CRON_SECRET": "changeme"}, "CRON_SECRET is too short"),
         ({"METRICS_TOKEN": "changeme"}, "METRICS_TOKEN is too short"),
+        (databases("postgresql://app@db/replik"), "DATABASE_URL has no password"),
+        (databases("postgresql://app:@127.0.0.1/replik"), "DATABASE_URL has no password"),
+        (databases("postgresql://app:postgres@db/replik"), "DATABASE_URL has a default or short password"),
+        (databases("postgresql://app:changeme-12345@db/replik"), "DATABASE_URL has a default or short"),
+        (databases("postgresql://app@/replik?host=db"), "DATABASE_URL has no password"),
+        ({"REDIS_URL": "redis://cache:6379/0"}, "REDIS_URL has no password"),
+        ({"REDIS_URL": "redis://:redis@cache"}, "REDIS_URL has a default or short password"),
+        ({"SMTP_PASSWORD": "secret"}, "SMTP_PASSWORD is a default or too short"),
+        ({"RATE_LIMITS": "off"}, "RATE_LIMITS is off"),
     ],
 )
 def test_production_refuses_weak_ones(more: dict[str, str], beginning: str) -> None:

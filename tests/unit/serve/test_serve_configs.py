@@ -21,11 +21,11 @@ FOLDER = ROOT / "configs" / "serve"
 PLAIN = ("machine", "haproxy", "cluster")
 
 COMPLETE = {
-    "DATABASE_URL": "postgresql://app@db/replik",
-    "DATABASE_MIGRATOR_URL": "postgresql://migrator@db/replik",
-    "DATABASE_WORKER_URL": "postgresql://worker@db/replik",
-    "DATABASE_SYSTEM_URL": "postgresql://system@db/replik",
-    "REDIS_URL": "redis://cache",
+    "DATABASE_URL": "postgresql://app:uK3-9x_Qw7Lm@db/replik",
+    "DATABASE_MIGRATOR_URL": "postgresql://migrator:uK3-9x_Qw7Lm@db/replik",
+    "DATABASE_WORKER_URL": "postgresql://worker:uK3-9x_Qw7Lm@db/replik",
+    "DATABASE_SYSTEM_URL": "postgresql://system:uK3-9x_Qw7Lm@db/replik",
+    "REDIS_URL": "rediss://:uK3-9x_Qw7Lm@cache",
     "CHROMA_URL": "http://vectors:8000",
     "FILES_URL": "s3://files",
     "ENCRYPTION_KEY": "0123456789abcdef" * 4,
@@ -101,7 +101,7 @@ def test_a_clusters_settings_are_complete_or_refused(monkeypatch: pytest.MonkeyP
 
 def test_ray_is_kept_to_this_machine_and_haproxy_to_its_home(tmp_path: Path) -> None:
     plain = ray_environment(Settings.load({"REPLIK_HOME": str(tmp_path)}))
-    assert plain == {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    assert plain == {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "FORWARDED_ALLOW_IPS": ""}
     listens = {"REPLIK_HOST": "0.0.0.0", "INGRESS": "haproxy"}
     one, other = (
         ray_environment(Settings.load(listens | {"REPLIK_HOME": str(tmp_path / name)})) for name in "ab"

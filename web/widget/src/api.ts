@@ -15,13 +15,15 @@ export class Problem extends Error {
 
 export class ChatApi {
   private readonly base: string;
+  /** Who the visitor is, signed by the page's server; empty for nobody in particular. */
+  identity?: string;
 
   constructor(origin: string) {
     this.base = origin + "/api/chat/conversations";
   }
 
   async begin(key: string, idempotencyKey: string, language: string): Promise<Ticket> {
-    const response = await this.post("", key, { language }, { "Idempotency-Key": idempotencyKey });
+    const response = await this.post("", key, { language, identity: this.identity || undefined }, { "Idempotency-Key": idempotencyKey });
     return (await response.json()) as Ticket;
   }
 
@@ -30,6 +32,11 @@ export class ChatApi {
       client_message_id: clientMessageId,
       text,
     });
+  }
+
+  /** Another hold on the same conversation, for longer. */
+  async renew(ticket: Ticket): Promise<Ticket> {
+    return { ...ticket, ...(await (await this.post(`/${ticket.conversation_id}/token`, ticket.visitor_token, {})).json()) };
   }
 
   async askForPerson(ticket: Ticket): Promise<void> {

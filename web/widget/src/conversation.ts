@@ -7,6 +7,8 @@ import { uuid } from "./uuid";
 
 /** Nothing is announced while a conversation is being replayed; this long after opening it is over. */
 const REPLAY_MS = 1500;
+/** How often the hold on the conversation is renewed while the page is open. */
+const RENEW_MS = 3_600_000;
 
 /** What a panel shows. */
 export interface ConversationState {
@@ -36,7 +38,8 @@ export function converse(api: ChatApi, records: Records, key: string, language: 
 
   const follow = (known: Ticket) => {
     ticket = known;
-    close = followEvents((lastId, signal) => api.events(known, lastId, signal), {
+    const renewing = setInterval(renew, RENEW_MS);
+    const end = followEvents((lastId, signal) => api.events(ticket!, lastId, signal), {
       event({ id, type, data }) {
         if (type === "handover") state.asking = "no";
         show({ transcript: reduce(state.transcript, { type, data: JSON.parse(data) } as ChatEvent, id) });
@@ -47,6 +50,20 @@ export function converse(api: ChatApi, records: Records, key: string, language: 
       },
       refused: leave,
     });
+    close = () => {
+      clearInterval(renewing);
+      end();
+    };
+  };
+
+  const renew = async () => {
+    const held = ticket;
+    try {
+      const fresh = await api.renew(held!);
+      if (ticket === held) records.write({ ...records.read(), ...(ticket = fresh) });
+    } catch {
+      // the old one may go on; if not, the next request says so
+    }
   };
 
   /** The server does not know this conversation (any more): the next message begins a new one. */
@@ -104,6 +121,7 @@ export function converse(api: ChatApi, records: Records, key: string, language: 
       if (!record) return;
       state.live = false;
       follow(record);
+      void renew();
     },
     send(text: string) {
       state.live = true;

@@ -5,6 +5,8 @@ export interface Options {
   origin: string;
   key: string;
   language: Language;
+  /** Who the visitor is, signed by the page's server. */
+  identity?: string;
   title: string | null;
   /** The element to stand in; null for the floating launcher. */
   target: HTMLElement | null;
@@ -12,11 +14,12 @@ export interface Options {
 
 /** Reads the attributes of the script tag. */
 export function readOptions(script: HTMLScriptElement): Options {
-  const { key = "", language, title = null, target } = script.dataset;
+  const { key = "", language, identity, title = null, target } = script.dataset;
   return {
     origin: new URL(script.src, location.href).origin,
     key,
     language: chooseLanguage(language, document.documentElement.lang, ...navigator.languages),
+    identity,
     title,
     target: target ? document.querySelector<HTMLElement>(target) : null,
   };

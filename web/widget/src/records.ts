@@ -11,8 +11,9 @@ const memory: Record<string, string> = {};
 export class Records {
   private readonly name: string;
 
-  constructor(key: string) {
-    this.name = "replik:" + key;
+  /** Each visitor whom the page's server names has a conversation of their own. */
+  constructor(key: string, who = "") {
+    this.name = "replik:" + key + who;
   }
 
   read(): ConversationRecord | null {

@@ -17,6 +17,8 @@ export interface Widget {
   ask(text: string): void;
   /** Switches to another publishable key and its conversation; without one, or with the same, begins anew. */
   restart(key?: string): void;
+  /** Says who the visitor is: a token that the page's server has signed; without one they have signed out. */
+  identify(token?: string): void;
   /** Switches the language of the widget and of conversations that begin from now on. */
   speak(language: string): void;
 }
@@ -25,6 +27,8 @@ export interface Widget {
 export function mountWidget(options: Options): Widget {
   const { target, origin } = options;
   let { key, language } = options;
+  const api = new ChatApi(origin);
+  api.identity = options.identity;
   let records: Records;
   let conversation: Conversation | undefined;
   let panel: ReturnType<typeof createPanel> | undefined;
@@ -63,9 +67,9 @@ export function mountWidget(options: Options): Widget {
   const start = () => {
     conversation?.close();
     panel?.element.remove();
-    records = new Records(key);
+    records = new Records(key, subject(api.identity));
     let due = false;
-    const started = converse(new ChatApi(origin), records, key, language, () => {
+    const started = converse(api, records, key, language, () => {
       // a replay is many events: show them together
       if (due) return;
       due = true;
@@ -115,11 +119,28 @@ export function mountWidget(options: Options): Widget {
       if (!isOpen) open();
       conversation!.send(text);
     },
+    identify(token) {
+      const before = subject(api.identity);
+      api.identity = token;
+      if (subject(token) === before) return;
+      // the next one at this computer does not find what was said
+      if (before) records.forget();
+      start();
+    },
     speak(wanted) {
       language = chooseLanguage(wanted);
       start();
     },
   };
+}
+
+/** Whom a token names, as a part of a name: only the server knows whether it is true. */
+function subject(token = ""): string {
+  try {
+    return ":" + JSON.parse(atob(token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/"))).sub;
+  } catch {
+    return "";
+  }
 }
 
 /** Keeps a full-screen panel within what the on-screen keyboard leaves. */

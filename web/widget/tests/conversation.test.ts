@@ -136,6 +136,37 @@ describe("a conversation", () => {
     expect(server.to("POST", "")).toHaveLength(1);
   });
 
+  it("renews its token on resuming and each hour, and follows with the new one", async () => {
+    let number = 0;
+    const fresh = () => Response.json({ visitor_token: `token ${(number += 1)}`, expires_at: "2099-01-01T00:00:00Z" });
+    server.answer = ({ path }) => (path === "/conv_1/token" ? fresh() : undefined);
+    new Records("pk_1").write({ conversation_id: "conv_1", visitor_token: "token", expires_at: "", open: true });
+    const conversation = start();
+    conversation.resume();
+    await settle();
+    expect(new Records("pk_1").read()).toMatchObject({ conversation_id: "conv_1", visitor_token: "token 1", open: true });
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(server.to("POST", "/conv_1/token").map(({ headers }) => headers.Authorization)).toEqual(["Bearer token", "Bearer token 1"]);
+    conversation.send("hello");
+    await settle();
+    expect(server.to("POST", "/conv_1/messages")[0]?.headers.Authorization).toBe("Bearer token 2");
+    conversation.close();
+    await vi.advanceTimersByTimeAsync(7_200_000);
+    expect(server.to("POST", "/conv_1/token")).toHaveLength(2);
+  });
+
+  it("goes on with its token when renewing fails", async () => {
+    server.answer = ({ path }) => (path === "/conv_1/token" ? Response.error() : undefined);
+    new Records("pk_1").write({ conversation_id: "conv_1", visitor_token: "token", expires_at: "" });
+    const conversation = start();
+    conversation.resume();
+    await settle();
+    expect(new Records("pk_1").read()?.visitor_token).toBe("token");
+    conversation.send("hello");
+    await settle();
+    expect(server.to("POST", "/conv_1/messages")[0]?.headers.Authorization).toBe("Bearer token");
+  });
+
   it("starts fresh when the server no longer knows it, and says nothing until then", async () => {
     new Records("pk_1").write({ conversation_id: "conv_old", visitor_token: "old", expires_at: "" });
     server.answer = ({ path }) => (path.startsWith("/conv_old") ? refused() : undefined);

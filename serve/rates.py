@@ -1,0 +1,149 @@
+"""How many requests a minute: per tenant, key, visitor and address, counted in one trip a request."""
+
+import math
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from agents.stream import Address
+from foundation.clients.limits.port import WINDOW_S, Allowance, Verdict
+from foundation.errors import DependencyUnavailable, RateLimited, ReplikError
+from foundation.ids import VisitorId
+from foundation.proxies import Proxies, neighbourhood
+from foundation.tenancy import KeyOwner
+from serve.problems import problem
+from serve.services import Services
+
+SIGN_IN = frozenset(
+    f"/api/auth/{name}"
+    for name in ("sign-up", "sign-in", "second-factor", "verify", "reset", "reset/confirm", "oidc/start")
+)
+"""Where secrets could be guessed, or mails sent to strangers."""
+
+_STATE = "rates"
+
+
+async def limit_key(connection: HTTPConnection, services: Services, owner: KeyOwner) -> None:
+    """Count a request with a key against the key's and the tenant's allowance.
+
+    Raises:
+        RateLimited: one of them is used up.
+        DependencyUnavailable: nobody counts, and the settings want it refused then.
+    """
+    per_key = owner.requests_per_minute or services.settings.rate_per_key
+    await _take(
+        connection,
+        services,
+        owner.tenant_id.hex,
+        [Allowance("key", owner.key_id.hex, per_key), _of_tenant(services, owner.tenant_id.hex)],
+    )
+
+
+async def limit_start(connection: HTTPConnection, services: Services, owner: KeyOwner) -> None:
+    """Count the start of a conversation against the address's, the key's and the tenant's allowance.
+
+    Raises:
+        RateLimited, DependencyUnavailable: as `limit_key`.
+    """
+    per_key = owner.requests_per_minute or services.settings.rate_per_key
+    who = neighbourhood(client_address(connection.scope, services))
+    await _take(
+        connection,
+        services,
+        owner.tenant_id.hex,
+        [
+            Allowance("address", who, services.settings.rate_per_address),
+            Allowance("key", owner.key_id.hex, per_key),
+            _of_tenant(services, owner.tenant_id.hex),
+        ],
+    )
+
+
+async def limit_visitor(
+    connection: HTTPConnection, services: Services, address: Address, visitor_id: VisitorId
+) -> None:
+    """Count a visitor's request against the visitor's and the tenant's allowance.
+
+    Raises:
+        RateLimited, DependencyUnavailable: as `limit_key`.
+    """
+    await _take(
+        connection,
+        services,
+        address.tenant_id.hex,
+        [
+            Allowance("visitor", visitor_id.hex, services.settings.rate_per_visitor),
+            _of_tenant(services, address.tenant_id.hex),
+        ],
+    )
+
+
+def client_address(scope: Scope, services: Services) -> str:
+    """Return the address of whoever sent the request, as far as it can be known."""
+    peer = scope["client"][0] if scope.get("client") else ""
+    forwarded = Headers(scope=scope).getlist("x-forwarded-for")
+    return Proxies.of(services.settings.trusted_proxies).client(peer, forwarded)
+
+
+def rate_headers(scope: Scope) -> dict[str, str]:
+    """Return the headers that say what is left, as in the IETF's draft on RateLimit fields."""
+    verdicts: Sequence[Verdict] = scope.get("state", {}).get(_STATE, ())
+    if not verdicts:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(f'"{one.name}";q={one.per_minute};w={WINDOW_S}' for one in verdicts),
+        "RateLimit": ", ".join(
+            f'"{one.name}";r={one.remaining};t={math.ceil(one.full_in_s)}' for one in verdicts
+        ),
+    }
+
+
+class SignInRates:
+    """Counts by address what comes before anybody is known; while nobody counts it is refused."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].rstrip("/") in SIGN_IN:
+            try:
+                await self._count(scope)
+            except ReplikError as error:
+                await problem(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _count(self, scope: Scope) -> None:
+        services: Services = scope["app"].state.services
+        who = neighbourhood(client_address(scope, services))
+        allowance = Allowance("sign-in", who, services.settings.rate_sign_in)
+        await _take(HTTPConnection(scope), services, "sign-in", [allowance], guarded=True)
+
+
+def _of_tenant(services: Services, tenant: str) -> Allowance:
+    return Allowance("tenant", tenant, services.settings.rate_per_tenant)
+
+
+async def _take(
+    connection: HTTPConnection,
+    services: Services,
+    scope: str,
+    allowances: Sequence[Allowance],
+    *,
+    guarded: bool = False,
+) -> None:
+    settings = services.settings
+    if settings.rate_limits == "off":
+        return
+    try:
+        verdicts = await services.limits.take(scope, allowances)
+    except DependencyUnavailable:
+        if settings.rate_limits_away == "closed" or (guarded and settings.rate_limits_away != "open"):
+            raise
+        return
+    setattr(connection.state, _STATE, verdicts)
+    refused = max(verdicts, key=lambda one: one.retry_after_s)
+    if refused.retry_after_s > 0:
+        raise RateLimited(limit=refused.name, retry_after_s=math.ceil(refused.retry_after_s))
