@@ -47,6 +47,7 @@ PREFIXES = {
     "canned": "can",
     "case": "case",
     "customer": "cus",
+    "privacy": "prv",
 }
 
 

@@ -90,6 +90,12 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     "POST /api/knowledge/import": "knowledge.write",
     "GET /api/embeddings": "knowledge.read",
     "POST /api/embeddings": "knowledge.write",
+    # The tenant itself, and people's data
+    "GET /api/tenant/settings": "settings.read",
+    "PUT /api/tenant/settings": "settings.manage",
+    "PATCH /api/tenant/settings": "settings.manage",
+    "GET /api/tenant/settings/history": "settings.read",
+    "GET /api/tenant/usage": "usage.read",
     # Operators and the start page
     "GET /api/health": "nothing",
     "GET /api/health/live": "nothing",

@@ -10,6 +10,7 @@ from contextlib import suppress
 import click
 from rich.console import Console
 
+from foundation.plans import PlanName
 from foundation.settings import Settings
 from foundation.stack.environment import quiet_environment
 from serve.cli_graph import graph
@@ -95,6 +96,18 @@ def delete_(slug: str, yes: bool) -> None:
         proof = asyncio.run(delete_tenant_of(complete_settings(), os.environ, slug))
     click.echo(json.dumps(proof))
     sys.exit(0 if not any(proof.values()) else 1)
+
+
+@tenant.command("plan")
+@click.option("--tenant", "slug", required=True, help="The tenant's short name.")
+@click.option("--plan", type=click.Choice(["free", "team", "business"]), required=True)
+def plan_(slug: str, plan: PlanName) -> None:
+    """Put a tenant on a plan; what it has beyond that stays, it only cannot add to it."""
+    from serve.commands import change_plan  # noqa: PLC0415
+
+    with plain_errors():
+        changed = asyncio.run(change_plan(complete_settings(), os.environ, slug, plan))
+    click.echo(json.dumps(changed))
 
 
 main.add_command(graph)

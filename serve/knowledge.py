@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request
 
-from admin_api import archive, behaviour, embeddings, knowledge
+from admin_api import archive, behaviour, embeddings, knowledge, settings
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
 from foundation.crypto import Sealer
@@ -35,3 +35,4 @@ router.include_router(behaviour.router, prefix="/api/admin", dependencies=[Depen
 router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
 router.include_router(archive.router, prefix="/api/knowledge", dependencies=[Depends(_desk)])
 router.include_router(embeddings.router, prefix="/api/embeddings", dependencies=[Depends(_desk)])
+router.include_router(settings.router, prefix="/api/tenant", dependencies=[Depends(_desk)])

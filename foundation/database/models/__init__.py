@@ -23,6 +23,13 @@ from foundation.database.models.knowledge import (
 )
 from foundation.database.models.language_models import ModelSettingsRow, ModelUsageRow
 from foundation.database.models.procedures import Action, Checkpoint
+from foundation.database.models.settings import (
+    PrivacyJob,
+    RetentionRun,
+    StartedConversations,
+    TenantSettingsChange,
+    TenantSettingsRow,
+)
 from foundation.database.models.tenants import ApiKey, AuditRow, Release, Tenant
 
 __all__ = [
@@ -45,12 +52,17 @@ __all__ = [
     "ModelUsageRow",
     "PassageRow",
     "Policy",
+    "PrivacyJob",
     "Rating",
     "Reindex",
     "Release",
+    "RetentionRun",
     "Source",
     "SourceVersion",
+    "StartedConversations",
     "Tenant",
+    "TenantSettingsChange",
+    "TenantSettingsRow",
     "Trace",
     "TurnRow",
     "VectorCollection",
