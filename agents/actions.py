@@ -1,6 +1,7 @@
 """The rows of the action ledger: what was intended, and what is known of it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
@@ -73,8 +74,7 @@ class Actions:
 
     def idempotency_key(self, key: ActionKey) -> str:
         """Return what other systems know the action by: a UUID, the same in every attempt."""
-        names = [self.address.conversation_id.hex, key.run_id.hex, key.step, key.iteration]
-        return str(uuid5(self.address.tenant_id, json.dumps(names)))
+        return _idempotency_key(self.address, key)
 
     async def intend(self, key: ActionKey, action: str, arguments: str) -> Started | Recorded:
         """Put on record what is about to be done, with its arguments as JSON text.
@@ -138,14 +138,35 @@ class Actions:
         return address | (key._asdict() if key else {})
 
     def _seal(self, key: ActionKey, column: str, value: str) -> bytes:
-        return self.sealer.seal(_PURPOSE, value.encode(), self._context(key, column))
+        return self.sealer.seal(_PURPOSE, value.encode(), _context(self.address, key, column))
 
     def _open(self, key: ActionKey, column: str, sealed: bytes) -> str:
-        return self.sealer.open(_PURPOSE, bytes(sealed), self._context(key, column)).decode()
+        return self.sealer.open(_PURPOSE, bytes(sealed), _context(self.address, key, column)).decode()
 
-    def _context(self, key: ActionKey, column: str) -> bytes:
-        """What a seal is bound to: no cell can be moved to another."""
-        return f"{self.idempotency_key(key)}/{column}".encode()
+
+def opened(sealer: Sealer, address: Address, row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a row of `actions` in plain words, for whoever it is about.
+
+    Raises:
+        SealBroken: it was altered.
+    """
+    key = ActionKey(row["run_id"], row["step"], row["iteration"])
+    plain = {name: row[name] for name in ("step", "action", "state", "reason")}
+    for column in ("arguments", "result"):
+        if row[column] is not None:
+            context = _context(address, key, column)
+            plain[column] = json.loads(sealer.open(_PURPOSE, bytes(row[column]), context))
+    return plain | {"at": row["created_at"].isoformat()}
+
+
+def _idempotency_key(address: Address, key: ActionKey) -> str:
+    names = [address.conversation_id.hex, key.run_id.hex, key.step, key.iteration]
+    return str(uuid5(address.tenant_id, json.dumps(names)))
+
+
+def _context(address: Address, key: ActionKey, column: str) -> bytes:
+    """What a seal is bound to: no cell can be moved to another."""
+    return f"{_idempotency_key(address, key)}/{column}".encode()
 
 
 _FENCE = text(

@@ -96,6 +96,12 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     "PATCH /api/tenant/settings": "settings.manage",
     "GET /api/tenant/settings/history": "settings.read",
     "GET /api/tenant/usage": "usage.read",
+    "DELETE /api/tenant": "tenant.delete",
+    f"POST {_ADMIN}/privacy/exports": "privacy.manage",
+    f"GET {_ADMIN}/privacy/exports/{{job_id}}": "privacy.manage",
+    f"GET {_ADMIN}/privacy/exports/{{job_id}}/file": "privacy.manage",
+    f"POST {_ADMIN}/privacy/erasures": "privacy.manage",
+    f"GET {_ADMIN}/privacy/erasures/{{job_id}}": "privacy.manage",
     # Operators and the start page
     "GET /api/health": "nothing",
     "GET /api/health/live": "nothing",

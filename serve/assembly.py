@@ -9,6 +9,7 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.keyspace.valkey import ValkeyKeyspace
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Sealer, Tokens
 from foundation.database.engine import connect
@@ -27,6 +28,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     tenancy = Tenancy(connect(settings.require("database_url")))
     system = connect(settings.require("database_system_url"), pool_size=1)
     bus = ValkeyBus(settings.require("redis_url"))
+    keyspace = ValkeyKeyspace(settings.require("redis_url"))
     files = FsspecStore(files_root(settings))
     vectors = ChromaIndex(settings.require("chroma_url"))
     replies = load_replies()
@@ -52,6 +54,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             vectors=vectors,
             retriever=retriever_for(settings, tenancy, vectors),
             sources=Sources(tenancy, files),
+            keyspace=keyspace,
             handover_text=lambda language: next(
                 (replies.text("handover", known) for known in LANGUAGES if known == language),
                 replies.text("handover", "sv"),
@@ -59,6 +62,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
         )
     finally:
         await bus.close()
+        await keyspace.close()
         await system.dispose()
         await tenancy.close()
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request
 
-from admin_api import archive, behaviour, embeddings, knowledge, settings
+from admin_api import archive, behaviour, embeddings, knowledge, privacy, settings, tenant
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
 from foundation.crypto import Sealer
@@ -20,6 +20,7 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         files=services.files,
         vectors=services.vectors,
         bus=services.bus,
+        keyspace=services.keyspace,
         embedding_model=embedding_model(services.settings),
         retriever=services.retriever,
         sealer=Sealer.of(services.settings.require("encryption_key")),
@@ -35,4 +36,6 @@ router.include_router(behaviour.router, prefix="/api/admin", dependencies=[Depen
 router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
 router.include_router(archive.router, prefix="/api/knowledge", dependencies=[Depends(_desk)])
 router.include_router(embeddings.router, prefix="/api/embeddings", dependencies=[Depends(_desk)])
+router.include_router(privacy.router, prefix="/api/admin/privacy", dependencies=[Depends(_desk)])
+router.include_router(tenant.router, prefix="/api/tenant", dependencies=[Depends(_desk)])
 router.include_router(settings.router, prefix="/api/tenant", dependencies=[Depends(_desk)])
