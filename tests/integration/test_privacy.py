@@ -54,7 +54,7 @@ _COLUMNS = (
     " and has_table_privilege(c.oid, 'select')"
 )
 CANARIES = (EMAIL, "0701740605", "701740605", NAME, WORDS)
-OTHER = "Joan Zixisson, joan.zixi.kanarin@kanarie.example, 0701740606"
+OTHER = "Joan Zixisson, joan@kanarie.example, 0701740606"
 
 
 @pytest.fixture
