@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
+from foundation.clients.keyspace.port import Keyspace
 from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Sealer
 from foundation.errors import InvalidId, NotFound
@@ -34,6 +35,8 @@ class Desk:
     retriever: HybridRetriever
     sealer: Sealer
     """For the keys that tenants give us."""
+    keyspace: Keyspace
+    """For erasing."""
     letters: Letters = NO_MAIL
     """For mail to people."""
 

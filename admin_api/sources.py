@@ -18,7 +18,7 @@ from ingest.erase import delete_source, proof_of
 from ingest.extract import sentence
 from ingest.options import Audience, Options
 from ingest.progress import channel
-from ingest.sources import SourceView
+from ingest.source_view import SourceView
 
 LONGEST_TEXT = 500_000
 LONGEST_RESYNC_S = 366 * 86_400

@@ -1,6 +1,7 @@
 """The rows of the action ledger: what was intended, and what is known of it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
@@ -141,6 +142,21 @@ class Actions:
 
     def _open(self, key: ActionKey, column: str, sealed: bytes) -> str:
         return self.sealer.open(PURPOSE, bytes(sealed), seal_context(self.address, key, column)).decode()
+
+
+def opened(sealer: Sealer, address: Address, row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a row of `actions` in plain words, for whoever it is about.
+
+    Raises:
+        SealBroken: it was altered.
+    """
+    key = ActionKey(row["run_id"], row["step"], row["iteration"])
+    plain = {name: row[name] for name in ("step", "action", "state", "reason")}
+    for column in ("arguments", "result"):
+        if row[column] is not None:
+            context = seal_context(address, key, column)
+            plain[column] = json.loads(sealer.open(PURPOSE, bytes(row[column]), context))
+    return plain | {"at": row["created_at"].isoformat()}
 
 
 def idempotency_key(address: Address, key: ActionKey) -> str:

@@ -119,7 +119,7 @@ class ApprovedAnswersDesk:
             session.add(row)
             await session.flush()
             await session.refresh(row)
-            await _record(session, tenant_id, actor, "create", row.id, after=wording)
+            await _record(session, tenant_id, actor, "create", row, after=wording)
             return _view(row)
 
     async def question_of(self, tenant_id: TenantId, conversation_id: ConversationId, position: int) -> str:
@@ -145,14 +145,14 @@ class ApprovedAnswersDesk:
             row.updated_at = func.clock_timestamp()
             await session.flush()
             await session.refresh(row)
-            await _record(session, tenant_id, actor, "change", row.id, before=before, after=wording)
+            await _record(session, tenant_id, actor, "change", row, before=before, after=wording)
             return _view(row)
 
     async def delete(self, tenant_id: TenantId, actor: str, approved_id: ApprovedId) -> None:
         """Raises: NotFound."""
         async with self.tenancy.session(tenant_id) as session:
             row = await _row(session, approved_id)
-            await _record(session, tenant_id, actor, "delete", row.id, before=_view(row).wording)
+            await _record(session, tenant_id, actor, "delete", row, before=_view(row).wording)
             await session.delete(row)
 
     async def _vectors(self, wording: Wording) -> bytes:
@@ -192,19 +192,21 @@ async def _record(
     tenant_id: TenantId,
     actor: str,
     verb: str,
-    subject: UUID,
+    row: ApprovedAnswer,
     *,
     before: Wording | None = None,
     after: Wording | None = None,
 ) -> None:
+    # The audit log outlives an erasure: what came from a conversation may be a customer's words.
+    hidden = {"question", "variants", "answer"} if row.corrects_conversation is not None else None
     await audit.record(
         session,
         tenant_id,
         actor=actor,
         action=f"approved.{verb}",
-        subject=show("approved", subject),
-        before=before.model_dump(mode="json") if before else None,
-        after=after.model_dump(mode="json") if after else None,
+        subject=show("approved", row.id),
+        before=before.model_dump(mode="json", exclude=hidden) if before else None,
+        after=after.model_dump(mode="json", exclude=hidden) if after else None,
     )
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from agents import admission
 from agents.acceptance import Accepted, QueueLimits, take_in
 from agents.back_pressure import BackPressure
 from agents.frames import Stored, encode
@@ -58,6 +59,8 @@ class Mailbox:
 
         Raises:
             IdempotencyConflict: the key was used for a conversation on another channel, or of somebody else.
+            PlanLimit: the tenant's plan allows no more this month.
+            ChannelOff: the tenant has switched the channel off.
         """
         opened = Opened(ConversationId(new_uuid()), VisitorId(new_uuid()))
         values = {
@@ -68,10 +71,14 @@ class Mailbox:
             "visitor": opened.visitor_id,
             "key": idempotency_key,
             "external_id": external_id,
+            "limits": admission.limits(),
         }
-        if (await self.tenancy.trip(tenant_id, _OPEN, values=values)).rows:
+        if (await self.tenancy.trip(tenant_id, admission.OPEN, values=values)).rows:
             return opened
-        [row] = (await self.tenancy.trip(tenant_id, _OPENED, values=values)).rows
+        found = (await self.tenancy.trip(tenant_id, _OPENED, values=values)).rows
+        if not found:
+            raise await admission.refusal(self.tenancy, tenant_id, channel)
+        [row] = found
         if (row.channel, row.external_id) != (channel, external_id):
             raise IdempotencyConflict()
         return Opened(ConversationId(row.id), VisitorId(row.visitor_id))
@@ -260,17 +267,6 @@ _INSERT_ROW = text(
     " :language, :parts, :client_message_id, :body_hash)"
     " returning position, id, turn_id, author, kind, language, parts, client_message_id, created_at"
 ).bindparams(bindparam("parts", type_=JSONB))
-_OPEN = """
-with opened as (
-    insert into conversations
-        (tenant_id, id, channel, language, visitor_id, idempotency_key, external_id, verified)
-    values (%(tenant)s, %(id)s, %(channel)s, %(language)s, %(visitor)s, %(key)s,
-        %(external_id)s::text, %(external_id)s::text is not null)
-    on conflict do nothing returning tenant_id, id
-)
-insert into activations (tenant_id, conversation_id) select tenant_id, id from opened
-returning conversation_id
-"""
 _OPENED = """
 select id, visitor_id, channel, external_id from conversations
 where tenant_id = %(tenant)s and (idempotency_key = %(key)s or id = %(id)s)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from agents.model_settings import Budget, ModelSettings, ModelSettingsStore
+from agents.model_settings import Budget, ModelSettings, ModelSettingsStore, within_plan
 from agents.model_usage import Usage, UsageBook
 from foundation.clients.chat.endpoint import Endpoint
 from foundation.clients.chat.port import ChatModel
@@ -179,7 +179,10 @@ class ModelRoutes:
         [row] = found.rows
         settings = self._store.of_row(tenant_id, row._asdict())
         own = await self._own(settings, before.own if before else None)
-        known = _Known(self._now(), settings.budget, own, int(row.used_tokens), row.used_cost)
+        budget = settings.budget
+        if settings.endpoint is None:  # whoever brings a model pays for it
+            budget = within_plan(budget, row.plan)
+        known = _Known(self._now(), budget, own, int(row.used_tokens), row.used_cost)
         for usage in unwritten:
             known.add(usage)
         self._known[tenant_id] = known
@@ -203,7 +206,7 @@ class ModelRoutes:
 
 
 _READ: Final = """
-select s.provider, s.model, s.base_url, s.api_key, s.monthly_tokens, s.monthly_cost, s.currency,
+select t.plan, s.provider, s.model, s.base_url, s.api_key, s.monthly_tokens, s.monthly_cost, s.currency,
     coalesce(u.tokens, 0) as used_tokens, coalesce(u.cost, 0) as used_cost
 from tenants t
 left join model_settings s on s.tenant_id = t.id

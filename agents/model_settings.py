@@ -15,6 +15,7 @@ from foundation.clients.chat.endpoint import Endpoint, Provider
 from foundation.crypto import Sealer
 from foundation.errors import InvalidInput
 from foundation.ids import TenantId, show
+from foundation.plans import PlanName, plans
 from foundation.tenancy import Tenancy
 
 PURPOSE: Final = "model_key"
@@ -157,6 +158,12 @@ class ModelSettingsStore:
             raise ModelAddressRefused from None
         if not addresses or not (self.allow_private or all(map(is_public, addresses))):
             raise ModelAddressRefused
+
+
+def within_plan(budget: Budget, plan: PlanName) -> Budget:
+    """Return the budget, with no more tokens than the plan allows of the operator's model."""
+    most = [each for each in (budget.tokens, plans()[plan].limits.get("model_tokens")) if each is not None]
+    return replace(budget, tokens=min(most, default=None))
 
 
 def _check(budget: Budget) -> None:

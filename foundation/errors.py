@@ -94,6 +94,13 @@ class Conflict(ReplikError):
     status = 409
 
 
+class PreconditionFailed(ReplikError):
+    """This was changed meanwhile; read it again and repeat the change."""
+
+    code = "precondition_failed"
+    status = 412
+
+
 class MessageConflict(ReplikError):
     """This client message id was already used with another text."""
 

@@ -50,6 +50,7 @@ PREFIXES = {
     "canned": "can",
     "case": "case",
     "customer": "cus",
+    "privacy": "prv",
 }
 
 

@@ -17,6 +17,7 @@ from foundation.errors import ExtractionFailed, InvalidInput
 from foundation.ids import SourceId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest import records
+from ingest.allowance import kept_within
 from ingest.archive import (
     KEYS,
     MANIFEST,
@@ -87,6 +88,7 @@ class Import:
                         checked.hashes[part],
                         checked.vectors[part],
                     )
+                await kept_within(session, tenant_id)
                 result = Imported(added, len(checked.sources) - added, len(checked.hashes))
                 await audit.record(
                     session,

@@ -10,6 +10,7 @@ from foundation import audit
 from foundation.database.models import Source
 from foundation.errors import ExtractionFailed
 from foundation.ids import CrawlId, SourceId, TenantId, show
+from foundation.plans import PlanLimit
 from ingest import records
 from ingest.crawl import Fetch, Pause, Plan, Walk
 from ingest.crawls import ACTOR, Crawls, CrawlView, locked, view_of
@@ -51,6 +52,9 @@ class Crawler:
                 await self._progress(tenant_id, crawl_id, len(found))
         except ExtractionFailed as failure:
             await self.crawls.fail(tenant_id, crawl_id, str(failure.data.get("reason", Reason.INTERNAL)))
+            return
+        except PlanLimit:
+            await self.crawls.fail(tenant_id, crawl_id, Reason.PLAN_LIMIT.value)
             return
         if not found:
             await self.crawls.fail(tenant_id, crawl_id, Reason.NO_PAGES.value)

@@ -71,7 +71,7 @@ async def delete_source(tenancy: Tenancy, tenant_id: TenantId, actor: str, sourc
         )
         await session.delete(source)
         await session.flush()
-        await _forget_unused_vectors(session, tenant_id)
+        await forget_unused_vectors(session, tenant_id)
         session.add(note)
         await _enqueue(session, note)
     return note.id
@@ -219,12 +219,16 @@ async def _note_of_source(session: TenantSession, tenant_id: TenantId, source_id
     )
 
 
-async def _forget_unused_vectors(session: TenantSession, tenant_id: TenantId) -> None:
-    """Vectors are kept by content, which several passages may share: only those of no passage go."""
+async def forget_unused_vectors(session: TenantSession, tenant_id: TenantId) -> int:
+    """Vectors are kept by content, which several passages may share: only those of no passage go.
+
+    Returns how many went.
+    """
     used = select(PassageRow.content_hash).where(
         PassageRow.tenant_id == tenant_id, PassageRow.content_hash == Embedding.content_hash
     )
-    await session.execute(delete(Embedding).where(Embedding.tenant_id == tenant_id, ~used.exists()))
+    gone = delete(Embedding).where(Embedding.tenant_id == tenant_id, ~used.exists())
+    return len((await session.execute(gone.returning(Embedding.content_hash))).all())
 
 
 async def _enqueue(session: TenantSession, note: Erasure) -> None:

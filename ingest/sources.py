@@ -1,46 +1,27 @@
 """The tenant's sources: what people add to the knowledge base, and how far it has come."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import BinaryIO
 
 from sqlalchemy import func, select
 
-from foundation import audit
+from foundation import audit, plans
 from foundation.clients.files.port import FileStore
 from foundation.database.models import Source, SourceVersion
 from foundation.errors import Conflict, InvalidInput
 from foundation.ids import SourceId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from ingest import records
+from ingest.allowance import allowed
 from ingest.extract import Reason
 from ingest.fetch import parse
 from ingest.options import PLAIN, Audience, Options, check_interval
 from ingest.pipeline import version_key
 from ingest.queue import enqueue_ingest
+from ingest.source_view import SourceView, view_of
 from ingest.upload import Upload
 
 _MAX_NAME = 300
-
-
-@dataclass(frozen=True, slots=True)
-class SourceView:
-    """A source as people see it. `reason` is a code; `ingest.extract.sentence` says it in words."""
-
-    id: SourceId
-    kind: str
-    name: str
-    uri: str | None
-    state: str
-    reason: str | None
-    live_version: int | None
-    chunks_done: int
-    chunks_total: int | None
-    audience: str
-    resync_s: int | None
-    checked_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +59,7 @@ class Sources:
         Raises:
             ExtractionFailed: with `reason` `empty`, `too_large`, `unsupported`, `damaged` or `password`.
             InvalidInput: the name is empty or too long.
+            PlanLimit: the plan allows no more sources, passages or bytes.
         """
         return await self._add_content(
             tenant_id, actor, ("file", _name(name)), content, options, enqueue=enqueue
@@ -108,6 +90,7 @@ class Sources:
 
         Raises:
             ExtractionFailed: `bad_address`.
+            PlanLimit: the plan allows no more sources or passages.
         """
         uri = str(parse(url))
         source_id = SourceId(new_uuid())
@@ -120,6 +103,7 @@ class Sources:
             )
             if known is not None:
                 return SourceId(known)
+            await allowed(session, tenant_id)
             source = Source(tenant_id=tenant_id, id=source_id, kind="url", name=uri, uri=uri)
             await self._add(session, source, actor, options, enqueue=True)
         return source_id
@@ -138,12 +122,14 @@ class Sources:
         Raises:
             ExtractionFailed: as `add_file`.
             NotFound: there is no such source.
+            PlanLimit: the plan allows no more bytes.
         """
         upload = await Upload.of(content)
         async with self.tenancy.session(tenant_id) as session:
             source = await records.locked_source(session, tenant_id, source_id)
             newest = await records.newest_version(session, tenant_id, source_id)
             number = 1 if newest is None else newest.version + 1
+            await plans.check(session, tenant_id, "bytes", more=upload.size)
             # Written under the row's lock: two replacements at once must not share a key.
             await self.files.write_stream(tenant_id, version_key(source_id, number), upload.chunks())
             session.add(_version(source, number, upload))
@@ -258,7 +244,7 @@ class Sources:
             wanted = wanted.where(func.strpos(func.lower(Source.name), search.lower()) > 0)
         async with self.tenancy.session(tenant_id) as session:
             found = await session.execute(wanted.limit(limit))
-            return [_view(source) for source in found.scalars()]
+            return [view_of(source) for source in found.scalars()]
 
     async def get(self, tenant_id: TenantId, source_id: SourceId) -> SourceView:
         """Return one source.
@@ -267,7 +253,7 @@ class Sources:
             NotFound: there is no such source.
         """
         async with self.tenancy.session(tenant_id) as session:
-            return _view(await records.source(session, tenant_id, source_id))
+            return view_of(await records.source(session, tenant_id, source_id))
 
     async def known_files(self, tenant_id: TenantId) -> dict[str, Known]:
         """Return the sources that came from files, by name."""
@@ -301,6 +287,7 @@ class Sources:
             known = await records.source_of_content(session, tenant_id, kind, upload.content_hash)
             if known is not None:
                 return known
+            await allowed(session, tenant_id, upload)
             await self.files.write_stream(tenant_id, version_key(source_id, 1), upload.chunks())
             source = Source(tenant_id=tenant_id, id=source_id, kind=kind, name=name)
             await self._add(session, source, actor, options, enqueue=enqueue, upload=upload)
@@ -376,23 +363,4 @@ def _version(source: Source, number: int, upload: Upload) -> SourceVersion:
         media_type=upload.media_type,
         content_hash=upload.content_hash,
         bytes=upload.size,
-    )
-
-
-def _view(source: Source) -> SourceView:
-    return SourceView(
-        id=SourceId(source.id),
-        kind=source.kind,
-        name=source.name,
-        uri=source.uri,
-        state=source.state,
-        reason=source.reason,
-        live_version=source.live_version,
-        chunks_done=source.chunks_done,
-        chunks_total=source.chunks_total,
-        audience=source.audience,
-        resync_s=source.resync_s,
-        checked_at=source.checked_at,
-        created_at=source.created_at,
-        updated_at=source.updated_at,
     )

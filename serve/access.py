@@ -150,6 +150,18 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     f"POST {_ADMIN}/keys/{{key_id}}/rotate": "key.manage",
     f"POST {_ADMIN}/keys/{{key_id}}/identity-secret": "key.manage",
     "POST /api/tenant/api-key": "key.manage",
+    # The tenant itself, and people's data
+    "GET /api/tenant/settings": "settings.read",
+    "PUT /api/tenant/settings": "settings.manage",
+    "PATCH /api/tenant/settings": "settings.manage",
+    "GET /api/tenant/settings/history": "settings.read",
+    "GET /api/tenant/usage": "usage.read",
+    "DELETE /api/tenant": "tenant.delete",
+    f"POST {_ADMIN}/privacy/exports": "privacy.manage",
+    f"GET {_ADMIN}/privacy/exports/{{job_id}}": "privacy.manage",
+    f"GET {_ADMIN}/privacy/exports/{{job_id}}/file": "privacy.manage",
+    f"POST {_ADMIN}/privacy/erasures": "privacy.manage",
+    f"GET {_ADMIN}/privacy/erasures/{{job_id}}": "privacy.manage",
     # Operators and the start page
     "GET /api/health": "nothing",
     "GET /api/health/live": "nothing",

@@ -9,6 +9,7 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.keyspace.valkey import ValkeyKeyspace
 from foundation.clients.limits.valkey import ValkeyLimits
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Tokens, sealer_of
@@ -31,6 +32,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     tenancy = Tenancy(connect(settings.require("database_url")), sealer)
     system = connect(settings.require("database_system_url"), pool_size=1)
     bus = ValkeyBus(settings.require("redis_url"))
+    keyspace = ValkeyKeyspace(settings.require("redis_url"))
     files = FsspecStore(files_root(settings))
     vectors = ChromaIndex(settings.require("chroma_url"))
     replies = load_replies()
@@ -63,6 +65,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             retriever=retriever_for(settings, tenancy, vectors),
             sources=Sources(tenancy, files),
             identity=identity,
+            keyspace=keyspace,
             handover_text=lambda language: next(
                 (replies.text("handover", known) for known in LANGUAGES if known == language),
                 replies.text("handover", "sv"),
@@ -73,6 +76,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
         await bus.close()
         await limits.close()
         await key_use.close()
+        await keyspace.close()
         await system.dispose()
         await tenancy.close()
 

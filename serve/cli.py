@@ -10,6 +10,7 @@ from contextlib import suppress
 import click
 from rich.console import Console
 
+from foundation.plans import PlanName
 from foundation.settings import Settings
 from foundation.stack.environment import quiet_environment
 from serve.cli_audit import audit, secrets
@@ -100,6 +101,20 @@ def delete_(slug: str, yes: bool) -> None:
 
 
 main.add_command(audit)
+
+
+@tenant.command("plan")
+@click.option("--tenant", "slug", required=True, help="The tenant's short name.")
+@click.option("--plan", type=click.Choice(["free", "team", "business"]), required=True)
+def plan_(slug: str, plan: PlanName) -> None:
+    """Put a tenant on a plan; what it has beyond that stays, it only cannot add to it."""
+    from serve.commands import change_plan  # noqa: PLC0415
+
+    with plain_errors():
+        changed = asyncio.run(change_plan(complete_settings(), os.environ, slug, plan))
+    click.echo(json.dumps(changed))
+
+
 main.add_command(graph)
 main.add_command(knowledge)
 main.add_command(secrets)

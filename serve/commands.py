@@ -17,6 +17,7 @@ from foundation.database.migrate import migrate
 from foundation.database.roles import ensure_database
 from foundation.errors import StartError
 from foundation.ids import show
+from foundation.plans import PlanName, choose
 from foundation.settings import Settings
 from foundation.stack.embedded import open_stack
 from foundation.stack.home import with_secrets
@@ -92,6 +93,27 @@ async def delete_tenant_of(settings: Settings, environ: Mapping[str, str], slug:
             return asdict(await Eraser(tenancy, files, vectors).run(tenant_id, erasure))
         finally:
             await tenancy.close()
+
+
+async def change_plan(
+    settings: Settings, environ: Mapping[str, str], slug: str, plan: PlanName
+) -> dict[str, str]:
+    """Put a tenant on a plan; return what it is on now.
+
+    Raises:
+        StartError: there is no such tenant, or a service does not start.
+    """
+    async with services(settings, environ) as running:
+        tenancy = Tenancy(connect(running.require("database_url")))
+        try:
+            tenant_id = await tenancy.tenant_of_slug(slug)
+            if tenant_id is None:
+                raise StartError(f"There is no tenant {slug!r}.")
+            async with tenancy.session(tenant_id) as session:
+                await choose(session, tenant_id, plan, actor="cli")
+        finally:
+            await tenancy.close()
+    return {"tenant_id": show("tenant", tenant_id), "plan": plan}
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from admin_api.desk import Desk, id_of
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.embedding.choice import embedding_model
 from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.keyspace.valkey import ValkeyKeyspace
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import sealer_of
 from foundation.database.engine import connect
@@ -60,6 +61,7 @@ async def at_desk(
         sealer = sealer_of(running)
         tenancy = Tenancy(connect(running.require("database_url")), sealer)
         bus = ValkeyBus(running.require("redis_url"))
+        keyspace = ValkeyKeyspace(running.require("redis_url"))
         try:
             tenant_id = await tenancy.tenant_of_slug(slug)
             if tenant_id is None:
@@ -68,9 +70,10 @@ async def at_desk(
             model = embedding_model(running)
             retriever = retriever_for(running, tenancy, vectors)
             caller = Principal(tenant_id, "cli", PERMISSIONS)
-            desk = Desk(caller, "en", tenancy, files, vectors, bus, model, retriever, sealer)
+            desk = Desk(caller, "en", tenancy, files, vectors, bus, model, retriever, sealer, keyspace)
             return await command(desk, *arguments)
         finally:
+            await keyspace.close()
             await bus.close()
             await tenancy.close()
 

@@ -19,6 +19,7 @@ from serve.app import create_app
 from serve.assembly import open_services
 from serve.background import running
 from serve.services import Services
+from serve.upkeep import keep_up
 
 APP = "replik"
 
@@ -68,6 +69,7 @@ def front_door(settings: Settings, hosts: Assemble = assemble) -> ray_serve.Appl
             async with (
                 open_services(settings, waker) as opened,
                 running(_sweeper(opened, waker)),
+                running(keep_up(opened)),
             ):
                 yield opened
 

@@ -2,7 +2,17 @@
 
 from fastapi import APIRouter, Depends, Request
 
-from admin_api import archive, behaviour, embeddings, keys, knowledge, people
+from admin_api import (
+    archive,
+    behaviour,
+    embeddings,
+    keys,
+    knowledge,
+    people,
+    privacy,
+    settings,
+    tenant,
+)
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
 from foundation.permissions import Principal
@@ -19,6 +29,7 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         files=services.files,
         vectors=services.vectors,
         bus=services.bus,
+        keyspace=services.keyspace,
         embedding_model=embedding_model(services.settings),
         retriever=services.retriever,
         letters=services.identity.letters,
@@ -38,3 +49,6 @@ router.include_router(keys.router, prefix="/api/admin", dependencies=[Depends(_d
 router.include_router(keys.tenant_router, prefix="/api/tenant", dependencies=[Depends(_desk)])
 router.include_router(archive.router, prefix="/api/knowledge", dependencies=[Depends(_desk)])
 router.include_router(embeddings.router, prefix="/api/embeddings", dependencies=[Depends(_desk)])
+router.include_router(privacy.router, prefix="/api/admin/privacy", dependencies=[Depends(_desk)])
+router.include_router(tenant.router, prefix="/api/tenant", dependencies=[Depends(_desk)])
+router.include_router(settings.router, prefix="/api/tenant", dependencies=[Depends(_desk)])

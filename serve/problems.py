@@ -27,6 +27,11 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
+_PLAIN = frozenset(
+    {"greater_than_equal", "less_than_equal", "literal_error", "string_pattern_mismatch", "extra_forbidden"}
+)
+"""Kinds of refusal whose sentence says what is allowed."""
+
 
 def problem(error: ReplikError, detail: str | None = None) -> JSONResponse:
     """Return the response for an error; `detail` is a sentence for the person who met it."""
@@ -79,8 +84,12 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
         return problem(MalformedBody())
     # The input itself is left out: it may be huge, secret, or not even encodable.
     field = ".".join(str(place) for place in first["loc"][1:])
-    # Our own validators' sentences name the remedy, and none repeats what was sent.
-    said = {"detail": first["msg"].removeprefix("Value error, ")} if first["type"] == "value_error" else {}
+    # Our own sentences name the remedy, and neither they nor those of Pydantic repeat what was sent.
+    said = {}
+    if first["type"] == "value_error":
+        said = {"detail": first["msg"].removeprefix("Value error, ")}
+    elif first["type"] in _PLAIN:
+        said = {"detail": f"{field.removeprefix('body.')}: {first['msg'][:1].lower()}{first['msg'][1:]}"}
     return problem(InvalidInput(field=field, reason=first["type"], **said))
 
 

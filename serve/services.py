@@ -11,6 +11,7 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
+from foundation.clients.keyspace.port import Keyspace
 from foundation.clients.limits.port import Limits
 from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Sealer, Tokens
@@ -45,6 +46,8 @@ class Services:
     """For trying retrieval; conversations are answered by hosts, with their own."""
     sources: Sources
     identity: Identity
+    keyspace: Keyspace
+    """For erasing; conversations use the bus and the cache."""
     handover_text: Callable[[str | None], str]
     """What the customer reads when a person takes over, by language."""
     counters: Counters = field(default_factory=Counters)

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NO_PAGES = "no_pages"
     ROBOTS = "robots"
     CANCELLED = "cancelled"
+    PLAN_LIMIT = "plan_limit"
     INTERNAL = "internal"
 
 
@@ -92,6 +93,10 @@ _SENTENCES = {
     Reason.ROBOTS: (
         "Webbplatsens robots.txt tillåter inte att sidan läses.",
         "The site's robots.txt does not allow this page to be read.",
+    ),
+    Reason.PLAN_LIMIT: (
+        "Abonnemanget rymmer inte fler källor. Ta bort några eller välj ett större.",
+        "The plan has no room for more sources. Delete some, or choose a larger plan.",
     ),
     Reason.CANCELLED: (
         "Inläsningen avbröts. Läs in igen när du vill.",

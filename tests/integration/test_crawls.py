@@ -20,7 +20,7 @@ from ingest.crawler import Crawler
 from ingest.crawls import Crawls, CrawlView
 from ingest.fetch import Fetched, Fetcher, Validators
 from ingest.jobs import MAX_ATTEMPTS, IngestWorker
-from ingest.sources import SourceView
+from ingest.source_view import SourceView
 from tests.support.house import House
 from tests.support.site import Site, answer, open_site, resolver
 from tests.support.tenants import audit_actions, make_tenant

@@ -11,7 +11,7 @@ from foundation.ids import SourceId
 from foundation.tenancy import Tenancy
 from ingest.clock import queue_due
 from ingest.fetch import Fetcher
-from ingest.sources import SourceView
+from ingest.source_view import SourceView
 from ingest.versions import Versions
 from tests.support.house import House
 from tests.support.site import Site, answer, open_site, resolver

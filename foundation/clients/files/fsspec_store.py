@@ -101,6 +101,14 @@ class FsspecStore:
         await asyncio.to_thread(self._files.invalidate_cache)
         return bool(await asyncio.to_thread(self._files.exists, path))
 
+    async def keys(self, tenant_id: TenantId) -> list[str]:
+        """Return the keys of all of a tenant's files, drafts of an upload that goes on left out."""
+        folder = self._folder(tenant_id)
+        await asyncio.to_thread(self._files.invalidate_cache)
+        found = await asyncio.to_thread(self._files.find, folder)
+        keys = [path[path.index(folder) + len(folder) + 1 :] for path in found]
+        return sorted(key for key in keys if not key.endswith(".part"))
+
     def _open(self, draft: str) -> IO[bytes]:
         self._files.makedirs(draft.rpartition("/")[0], exist_ok=True)
         file: IO[bytes] = self._files.open(draft, "wb")

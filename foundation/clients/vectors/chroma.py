@@ -1,8 +1,9 @@
 """The vector index in a Chroma server, over its asynchronous HTTP client."""
 
 import asyncio
+import json
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -113,6 +114,27 @@ class ChromaIndex:
             parts = [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
             there = [await found.get(ids=[str(each) for each in part], include=[]) for part in parts]
             return sum(len(each["ids"]) for each in there)
+
+    async def texts(self, collection: Collection) -> AsyncIterator[str]:
+        """Yield each vector's id with the document and the metadata beside it (Replik itself writes none)."""
+        start = 0
+        while True:
+            async with self._server() as client:
+                found = await self._find(client, collection)
+                if found is None:
+                    return
+                try:
+                    page = await found.get(limit=_BATCH, offset=start, include=["documents", "metadatas"])
+                except NotFoundError:
+                    self._open.pop(collection, None)
+                    return
+            nothing = [None] * len(page["ids"])
+            documents, metadatas = page["documents"] or nothing, page["metadatas"] or nothing
+            for one, document, metadata in zip(page["ids"], documents, metadatas, strict=True):
+                yield f"{one} {document or ''} {json.dumps(metadata or {}, ensure_ascii=False, default=str)}"
+            if len(page["ids"]) < _BATCH:
+                return
+            start += _BATCH
 
     async def ping(self) -> None:
         """Return when the server answers."""

@@ -1,6 +1,6 @@
 """A vector index in memory: exact, for tests."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -36,3 +36,7 @@ class ExactIndex:
     async def count(self, collection: Collection, ids: Sequence[UUID] | None = None) -> int:
         there = self._collections.get(collection, {})
         return len(there) if ids is None else sum(each in there for each in ids)
+
+    async def texts(self, collection: Collection) -> AsyncIterator[str]:
+        for passage_id in self._collections.get(collection, {}):
+            yield str(passage_id)

@@ -1,6 +1,6 @@
 """What the rest of Replik needs of a vector index. It is rebuildable: PostgreSQL keeps the truth."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -42,4 +42,8 @@ class VectorIndex(Protocol):
 
     async def count(self, collection: Collection, ids: Sequence[UUID] | None = None) -> int:
         """Return how many of these vectors, or of all, are there; an unknown collection has none."""
+        ...
+
+    def texts(self, collection: Collection) -> AsyncIterator[str]:
+        """Yield each vector's id with whatever words are kept beside it; an unknown collection has none."""
         ...

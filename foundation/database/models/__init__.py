@@ -35,6 +35,13 @@ from foundation.database.models.people import (
     Throttle,
 )
 from foundation.database.models.procedures import Action, Checkpoint
+from foundation.database.models.settings import (
+    PrivacyJob,
+    RetentionRun,
+    StartedConversations,
+    TenantSettingsChange,
+    TenantSettingsRow,
+)
 from foundation.database.models.tenants import ApiKey, AuditHead, AuditRow, PersonKey, Release, Tenant
 
 __all__ = [
@@ -65,15 +72,20 @@ __all__ = [
     "Person",
     "PersonKey",
     "Policy",
+    "PrivacyJob",
     "Rating",
     "RecoveryCode",
     "Reindex",
     "Release",
+    "RetentionRun",
     "RoleRow",
     "SessionRow",
     "Source",
     "SourceVersion",
+    "StartedConversations",
     "Tenant",
+    "TenantSettingsChange",
+    "TenantSettingsRow",
     "Throttle",
     "Trace",
     "TurnRow",

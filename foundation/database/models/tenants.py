@@ -16,6 +16,7 @@ class Tenant(Base):
     name: Mapped[str]
     zone: Mapped[str] = mapped_column(server_default="Europe/Stockholm")
     language: Mapped[str] = mapped_column(server_default="sv")
+    plan: Mapped[str] = mapped_column(server_default="business")
     created_at: Mapped[Created]
 
 

@@ -3,7 +3,7 @@
 from foundation.database.migrations.script import run_sql_beside
 
 revision = "0018"
-down_revision = "0014"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,70 @@
+"""Whether a tenant may start another conversation: its plan's month, and the channels that it has open.
+
+Decided inside the one statement that starts it, so it costs no trip; the reason is only looked up when it is
+no.
+"""
+
+import json
+from functools import cache
+from typing import Final
+
+from foundation.errors import Forbidden, ReplikError
+from foundation.ids import TenantId
+from foundation.plans import PlanLimit, count, plan_of, plans
+from foundation.tenancy import Tenancy
+
+
+class ChannelOff(Forbidden):
+    """This channel is closed; the company has switched it off in its settings."""
+
+    code = "channel_off"
+
+
+@cache
+def limits() -> str:
+    """Return how many conversations a month each plan allows, as JSON; those without a limit are left out."""
+    by_plan = {name: plan.limits.get("conversations") for name, plan in plans().items()}
+    return json.dumps({name: most for name, most in by_plan.items() if most is not None})
+
+
+async def refusal(tenancy: Tenancy, tenant_id: TenantId, channel: str) -> ReplikError:
+    """Return why no conversation was started."""
+    off = (await tenancy.trip(tenant_id, _OFF, values={"channel": channel})).rows
+    if off and off[0].off:
+        return ChannelOff(channel=channel)
+    async with tenancy.session(tenant_id) as session:
+        _, plan = await plan_of(session, tenant_id)
+        used = await count(session, tenant_id, "conversations")
+    return PlanLimit(name="conversations", used=used, limit=plan.limits.get("conversations"))
+
+
+OPEN: Final = """
+with month as (
+    select t.id, t.plan, date_trunc('month', clock_timestamp() at time zone t.zone)::date as began
+    from tenants t where t.id = %(tenant)s
+), allowed as (
+    select m.id, m.began from month m
+    where not exists (select 1 from tenant_settings s
+        where s.tenant_id = m.id and s.settings->'channels'->>%(channel)s = 'false')
+    and case when %(limits)s::jsonb ? m.plan then
+        (select coalesce(sum(c.started), 0) from started_conversations c
+         where c.tenant_id = m.id and c.month = m.began) < (%(limits)s::jsonb->>m.plan)::bigint
+        else true end
+), opened as (
+    insert into conversations
+        (tenant_id, id, channel, language, visitor_id, idempotency_key, external_id, verified)
+    select id, %(id)s, %(channel)s, %(language)s, %(visitor)s, %(key)s,
+        %(external_id)s::text, %(external_id)s::text is not null
+    from allowed
+    on conflict do nothing returning tenant_id, id
+), counted as (
+    insert into started_conversations as c (tenant_id, month, part, started)
+    select o.tenant_id, a.began, get_byte(uuid_send(o.id), 15) & 15, 1 from opened o, allowed a
+    on conflict (tenant_id, month, part) do update set started = c.started + 1
+)
+insert into activations (tenant_id, conversation_id) select tenant_id, id from opened
+returning conversation_id
+"""
+"""Starts a conversation and counts it, if the plan and the settings allow it."""
+
+_OFF: Final = "select settings->'channels'->>%(channel)s = 'false' as off from tenant_settings"
