@@ -49,7 +49,7 @@ class Ports:
     approved: ApprovedAnswers | None = None
     """The wordings that people fixed; without it there are none."""
     cache: AnswerCache | None = None
-    """Answers a model gave before; None where none are kept, as for the extractive answerer."""
+    """Answers a model gave before; without it none are kept."""
     calibration: Calibration = field(default_factory=Calibration)
     """What the tenant's own ratings make of the confidence."""
     policies: Chain = field(default_factory=Chain)
