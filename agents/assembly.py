@@ -35,6 +35,7 @@ from graphs.answerers.extractive import ExtractiveAnswerer
 from graphs.approved import StoredApprovedAnswers
 from graphs.cache import AnswerCache
 from graphs.config import load_config
+from graphs.meanings import Meanings
 from graphs.ports import Ports
 from graphs.replies import ReplyName, load_replies
 from graphs.retrieval.background import Background
@@ -139,6 +140,7 @@ async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache) -> Ports:
         confidence=confidence.load(_CONFIGS / "confidence.json").of,
         replies=load_replies(_CONFIGS / "replies.yaml"),
         embedder=embedder,
+        meanings=Meanings(embedder),
         approved=StoredApprovedAnswers(tenancy, embedder),
     )
 
