@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from foundation.errors import ModelFailed
+from foundation.ids import TenantId
 from graphs.answerers.account import Account
 from graphs.answerers.port import Answerer, Question
 from graphs.answerers.prompts import find_prompt
@@ -42,6 +43,10 @@ class _Nobody:
     name = "nobody"
     guarded = ""
     _words: tuple[str, ...] = ()
+
+    async def writer(self, _tenant_id: TenantId | None, /) -> str:
+        """Return that no model answers."""
+        return ""
 
     async def answer(self, _question: Question, /) -> AsyncGenerator[str | Account, None]:
         """Answer nothing.

@@ -35,6 +35,7 @@ from graphs.answerers.extractive import ExtractiveAnswerer
 from graphs.approved import StoredApprovedAnswers
 from graphs.cache import AnswerCache
 from graphs.config import load_config
+from graphs.meanings import Meanings
 from graphs.ports import Ports
 from graphs.replies import ReplyName, load_replies
 from graphs.retrieval.background import Background
@@ -132,16 +133,15 @@ async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache) -> Ports:
     vectors = ChromaIndex(settings.require("chroma_url"))
     retriever = retriever_for(settings, tenancy, vectors, embedder, background)
     await retriever.warm("sv", "en")
-    extractive = settings.llm_provider == "extractive"
     return Ports(
         retriever=retriever,
         # Quotes; each graph gets what its config says in its place.
         answerer=ExtractiveAnswerer(embedder, background),
-        # Quoting takes no longer than looking up what was quoted before.
-        cache=None if extractive else AnswerCache(cache, embedder, tenancy),
+        cache=AnswerCache(cache, embedder, tenancy),
         confidence=confidence.load(_CONFIGS / "confidence.json").of,
         replies=load_replies(_CONFIGS / "replies.yaml"),
         embedder=embedder,
+        meanings=Meanings(embedder),
         approved=StoredApprovedAnswers(tenancy, embedder),
     )
 

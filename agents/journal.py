@@ -156,7 +156,7 @@ class Journal:
             state="failed",
             outcome="failed",
             language=failure.language,
-            trace=event,
+            trace=failure.trace | event,
         )
 
     async def commit_interruption(self, begun: Begun, shown: str) -> Done:

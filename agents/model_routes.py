@@ -113,7 +113,7 @@ class ModelRoutes:
         if chat is None:
             yield Route(None)
         elif known is not None and known.used_up:
-            yield Route(None, because="budget")
+            yield Route(None, because="budget", kept=chat.model)
         elif own is None:
             yield Route(chat, self._then_quotes)
         else:

@@ -97,6 +97,8 @@ class Failure(Value):
     text: str
     language: Language
     offer_person: bool = True
+    trace: dict[str, object] = {}
+    """What led to it, as far as the run came; for staff, never shown to customers."""
 
 
 ReplyEvent = Annotated[Status | Delta | Cited | Answer | Failure, Field(discriminator="type")]

@@ -188,7 +188,8 @@ class Agent:
 
     def _failure(self, state: TurnState, code: str) -> Failure:
         language = cast("Language", state["language"])
-        return Failure(code=code, text=self._ports.replies.text("failed", language), language=language)
+        text = self._ports.replies.text("failed", language)
+        return Failure(code=code, text=text, language=language, trace=self._trace(state))
 
     def _trace(self, state: TurnState) -> dict[str, object]:
         return {

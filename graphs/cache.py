@@ -43,12 +43,15 @@ class Shelf:
     release: int
     language: Language
     audience: str
-    answerer: str
-    """Who wrote them, by which instructions."""
+    writer: str
+    """The model that wrote them."""
+    instructions: str
+    """What the model is told, as a short hash."""
 
     @property
     def bucket(self) -> str:
-        return f"{self.tenant_id}:{self.release}:{self.language}:{self.audience}:{self.answerer}"
+        asked = f"{self.tenant_id}:{self.release}:{self.language}:{self.audience}"
+        return f"{asked}:{self.writer}:{self.instructions}"
 
 
 class AnswerCache:

@@ -26,6 +26,10 @@ _LINK: Final = re.compile(
 )
 _CODE: Final = re.compile(r"(?<![\w-])[^\W\d_](?=[\w-]*\d)\w*(?:-\w+)*")
 """A word with digits in it: a discount code, a model, a norm. A currency before a number makes none."""
+_COMPOUND: Final = re.compile(r"(?:-[a-zåäöæø]+)+\Z")
+"""The plain words behind a code: `A1-intyg` is a certificate called A1."""
+_RAISED: Final = str.maketrans("²³", "23")
+"""`m²` is `m2`."""
 _MONEY: Final = re.compile(r"(?:US|SEK|NOK|DKK|EUR|USD|GBP|kr)\d[\d.,]*\Z", re.IGNORECASE)
 _ISO_DATE: Final = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _TIME: Final = re.compile(
@@ -46,7 +50,12 @@ _MONTHS: Final = (
     words_of("december desember joulukuuta dec des"),
 )
 _MONTH: Final = {name: number for number, names in enumerate(_MONTHS, 1) for name in names}
-_NAMES: Final = "|".join(sorted(_MONTH, key=len, reverse=True))
+_VERBS: Final = ("may", "march")
+"""Months only with a capital: those under 18 may not."""
+_NAMES: Final = "|".join(
+    rf"(?-i:{name.title()}|{name.upper()})" if name in _VERBS else name
+    for name in sorted(_MONTH, key=len, reverse=True)
+)
 _DAY_MONTH: Final = re.compile(
     rf"\b(\d{{1,2}})(?:\.|:e|:a|st|nd|rd|th)?\s(?:of\s)?({_NAMES})\b\.?(?:,?\s(\d{{4}}))?", re.IGNORECASE
 )
@@ -57,7 +66,10 @@ _FOLLOWING: Final = re.compile(r"[\s-]+(?:(?:business|working|calendar)\s)?([^\W
 _CLOCK: Final = "clock"
 """The unit of a time, which no amount has."""
 _FREE: Final = re.compile(
-    r"\b(?:gratis|avgiftsfri\w*|kostnadsfri\w*|(?<!feel )free(?! to\b)|ilmai\w+|maksut\w+|vederlagsfri\w*)\b",
+    r"\b(?:gratis|avgiftsfri\w*|kostnadsfri\w*|(?<!feel )free(?! to\b)|ilmai\w+|maksut\w+|vederlagsfri\w*"
+    r"|(?<!dig )(?:fri|fritt|fria|frit)(?! (?:att|at|å|från|fra)\b)"
+    r"|(?:utan|uten|uden) (?:kostnad|avgift|omkostning\w*|gebyr)"
+    r"|(?:without|no) (?:extra )?(?:charge|cost))\b",
     re.IGNORECASE,
 )
 
@@ -80,7 +92,7 @@ class Fact:
 
 def facts(text: str, language: Language) -> frozenset[Fact]:
     """Return what can be checked in a text; citation and list markers are not facts."""
-    rest = _LIST_MARKER.sub(" ", CITATION.sub("", text))
+    rest = _LIST_MARKER.sub(" ", CITATION.sub("", text)).translate(_RAISED)
     found: list[Fact] = []
     # Each step blanks what it has read, so that the digits of a phone number are no numbers as well.
     for contact in reversed(pii.find(rest, language)):
@@ -92,7 +104,9 @@ def facts(text: str, language: Language) -> frozenset[Fact]:
             rest = _blank(rest, *match.span())
     for match in _CODE.finditer(rest):
         if not _MONEY.match(match[0]):
-            found.append(Fact("code", frozenset({re.sub("[-_]", "", match[0].casefold())})))
+            found.append(
+                Fact("code", frozenset({re.sub("[-_]", "", _COMPOUND.sub("", match[0]).casefold())}))
+            )
             rest = _blank(rest, *match.span())
     if _FREE.search(rest):
         # A price like any other, and one that is gladly promised.

@@ -12,7 +12,8 @@ from typing import Final
 
 from foundation.turns import Citation, Cited, Delta, Language
 from graphs.facts import CITATION
-from graphs.grounding import Grounding, Judgement
+from graphs.grounding import Grounding, Judgement, Likeness
+from graphs.meanings import Meanings
 from graphs.passages import Passage
 from graphs.policies import pii
 from graphs.policies.chain import Chain
@@ -41,8 +42,12 @@ class Gate:
         language: Language,
         policies: Chain | None = None,
         guarded: str = "",
+        meanings: Meanings | None = None,
     ) -> None:
-        """`guarded` is a text of ours that no answer may repeat: the model's instructions."""
+        """`guarded` is a text of ours that no answer may repeat: the model's instructions. Without `meanings`
+        only a citation of the model's own leads to a passage in another language.
+        """
+        self._meanings = meanings
         self._passages = tuple(passages)
         self._language: Language = language
         self._policies = policies or Chain()
@@ -68,23 +73,29 @@ class Gate:
         """What was released so far."""
         return "".join(self._released)
 
-    def feed(self, piece: str) -> list[Delta | Cited]:
+    async def feed(self, piece: str) -> list[Delta | Cited]:
         """Add a piece of the answer; return what it releases."""
-        return [event for unit in self._splitter.feed(piece) for event in self._judge(unit)]
+        return [event for unit in self._splitter.feed(piece) for event in await self._judge(unit)]
 
-    def close(self) -> list[Delta | Cited]:
+    async def close(self) -> list[Delta | Cited]:
         """The answer is complete: return what is left to release. Openers that still wait are dropped."""
-        events = [event for unit in self._splitter.close() for event in self._judge(unit)]
+        events = [event for unit in self._splitter.close() for event in await self._judge(unit)]
         self.withheld += len(self._waiting)
         self._waiting.clear()
         return events
 
-    def _judge(self, unit: Unit) -> list[Delta | Cited]:
+    async def _alike(self, unit: Unit) -> Likeness | None:
+        """Return what a unit means beside passages in other languages, where that matters."""
+        if self._meanings is None or not self._grounding.is_unsure(unit):
+            return None
+        return await self._meanings.likeness(unit.text, self._passages, self._language)
+
+    async def _judge(self, unit: Unit) -> list[Delta | Cited]:
         if self.ended is not None:
             return []
         self._separator = max(self._separator, unit.lead, key=_breaks)
         before, self._before = self._before, unit.text
-        judgement = self._grounding.judge(unit)
+        judgement = self._grounding.judge(unit, await self._alike(unit))
         if unit.too_long or judgement.verdict == "unsupported":
             reason = "length" if unit.too_long else judgement.reason
             return self._withhold(Decision(action="block", rule="grounding", reason=reason, stage="after"))

@@ -10,6 +10,7 @@ from graphs.answerers.port import Answerer
 from graphs.approved import ApprovedAnswers
 from graphs.cache import AnswerCache
 from graphs.confidence.calibration import Calibration
+from graphs.meanings import Meanings
 from graphs.passages import Passage, Retriever
 from graphs.policies.chain import Chain
 from graphs.replies import Replies
@@ -44,12 +45,14 @@ class Ports:
     replies: Replies
     embedder: Embedder | None = None
     """For the meanings of policies; without it only words count."""
+    meanings: Meanings | None = None
+    """Compares answers with passages in other languages; else only a model's citations lead there."""
     rewriter: Rewriter | None = None
     """Makes follow-up questions stand alone; without it the rules of `graphs.query` do."""
     approved: ApprovedAnswers | None = None
     """The wordings that people fixed; without it there are none."""
     cache: AnswerCache | None = None
-    """Answers a model gave before; None where none are kept, as for the extractive answerer."""
+    """Answers a model gave before; without it none are kept."""
     calibration: Calibration = field(default_factory=Calibration)
     """What the tenant's own ratings make of the confidence."""
     policies: Chain = field(default_factory=Chain)

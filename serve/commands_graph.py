@@ -14,7 +14,8 @@ from graphs.drawing.sketch import sketch_of
 from graphs.drawing.svg import svg
 from graphs.imports import import_fault
 from graphs.overview import Setting, nodes_of, settings_of, ways_of
-from graphs.places import Problem
+from graphs.places import Problem, place, read_yaml
+from graphs.reach import unreachable
 from graphs.schema import schema_text
 
 _FORMATS = {"svg": svg, "mermaid": mermaid}
@@ -22,7 +23,10 @@ _WRITTEN = {"node": "", "graph": "from the top level", "default": "default"}
 
 
 def checked(graph: str) -> tuple[GraphConfig | None, list[str]]:
-    """Return a graph config and a line that it is well; or none, and a line for each problem."""
+    """Return a graph config and a line that it is well; or none, and a line for each problem.
+
+    What is well and surely not meant, such as a node that no turn comes to, is a line too.
+    """
     path = _from_here(path_of(graph))
     try:
         config = load_config(path)
@@ -30,7 +34,15 @@ def checked(graph: str) -> tuple[GraphConfig | None, list[str]]:
         # With the way to the file, on which terminals and editors jump to the line.
         return None, [str(replace(problem, file=str(path))) for problem in error.problems]
     size = f"{len(config.nodes)} nodes, {len(ways_of(config))} ways"
-    return config, [f"{path}: ok ({config.name}@{config.version}, {size})"]
+    return config, [*_warnings(path, config), f"{path}: ok ({config.name}@{config.version}, {size})"]
+
+
+def _warnings(path: Path, config: GraphConfig) -> list[str]:
+    _, root = read_yaml(path.read_text(encoding="utf-8"), path.name, error=ConfigInvalid)
+    what, remedy = "warning: no way leads to this node", "lead an edge to it, or remove it with its own edge"
+    return [
+        str(Problem(str(path), *place(root, ("nodes", name)), what, remedy)) for name in unreachable(config)
+    ]
 
 
 def shown(config: GraphConfig) -> list[Table]:

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from foundation.clients.embedding.memory import VectorMemory
 from foundation.clients.embedding.port import Embedder
+from foundation.ids import TenantId
 from foundation.turns import Language
 from graphs.answerers.evidence import Evidence, evidence
 from graphs.answerers.phrases import according_to, from_information_in
@@ -80,6 +81,10 @@ class ExtractiveAnswerer:
         return "extractive"
 
     guarded = ""
+
+    async def writer(self, _tenant_id: TenantId | None, /) -> str:
+        """Return that no model answers."""
+        return ""
 
     async def answer(self, question: Question) -> AsyncGenerator[str, None]:
         """Yield the answer line by line, each quote verbatim with `[n]` behind it.

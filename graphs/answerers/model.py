@@ -6,6 +6,7 @@ from typing import Final
 
 from foundation.clients.chat.port import ChatModel
 from foundation.clients.chat.usage import Meter
+from foundation.ids import TenantId
 from graphs.answerers.port import Question
 from graphs.answerers.prompt import PromptTemplate
 
@@ -28,6 +29,10 @@ class ModelAnswerer:
     @property
     def guarded(self) -> str:
         return self._prompt.system
+
+    async def writer(self, _tenant_id: TenantId | None, /) -> str:
+        """Return the model."""
+        return self.name
 
     async def answer(self, question: Question, meter: Meter | None = None) -> AsyncGenerator[str, None]:
         """Yield the model's text as it comes; nothing when the model says it cannot answer.

@@ -31,10 +31,18 @@ class Answerer(Protocol):
         """A text of ours that no answer may repeat: a model's instructions; empty where there is none."""
         ...
 
+    async def writer(self, tenant_id: TenantId | None) -> str:
+        """Return the model that answers a tenant, whose answers are kept; empty where none does.
+
+        Raises:
+            DependencyUnavailable: what the tenant has chosen cannot be read.
+        """
+        ...
+
     def answer(self, question: Question) -> AsyncGenerator[str | Account, None]:
         """Yield pieces of the answer's text, any size, with `[n]` after what passage n supports.
 
-        An answerer that asks models ends with an `Account` of it.
+        An answerer that asks models ends with an `Account` of it, also when it then raises.
 
         Raises:
             ModelFailed: the model did not answer, or broke off.

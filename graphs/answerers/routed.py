@@ -24,6 +24,13 @@ class Route:
     then_quotes: bool = False
     """Whether they are when the model fails."""
     because: Literal["", "budget"] = ""
+    kept: str = ""
+    """Where `chat` is None: the model whose earlier answers are still given: the budget is used up."""
+
+    @property
+    def writer(self) -> str:
+        """Whose answers are kept and given again; empty where the sources are quoted."""
+        return self.kept if self.chat is None else self.chat.model
 
 
 class Routes(Protocol):
@@ -62,8 +69,13 @@ class RoutedAnswerer:
     def guarded(self) -> str:
         return self._prompt.system
 
+    async def writer(self, tenant_id: TenantId | None) -> str:
+        """Return the model of the tenant's route."""
+        async with self._routes.open(tenant_id) as route:
+            return route.writer
+
     async def answer(self, question: Question) -> AsyncGenerator[str | Account, None]:
-        """Yield the answer's text, and at last an `Account` unless no model had to do with it.
+        """Yield the answer's text, and at last an `Account`, also of a failure, unless no model was asked.
 
         Raises:
             ModelFailed: the models did not answer and nothing stands in for them, or one broke off.
@@ -84,6 +96,7 @@ class RoutedAnswerer:
         self, question: Question, chat: ChatModel, route: Route
     ) -> AsyncGenerator[str | Account, None]:
         meter, begun, quotes = Meter(), False, False
+        failure: ModelFailed | None = None
         calls: tuple[Call, ...] = ()
         model = ModelAnswerer(chat, self._prompt, max_tokens=self._max_tokens)
         try:
@@ -94,23 +107,24 @@ class RoutedAnswerer:
                         yield piece
             finally:  # also when it failed, or nobody listens any more: it was used
                 calls = self._routes.book(question.tenant_id, meter)
-        except ModelFailed:
-            if begun or not route.then_quotes:
-                raise
-            quotes = True
+        except ModelFailed as error:
+            quotes = route.then_quotes and not begun
+            failure = None if quotes else error
         if quotes:
             async with aclosing(self._quotes.answer(question)) as quoted:
                 async for item in quoted:
                     yield item
         yield Account(
             answerer=self._quotes.name if quotes else _writer(meter, chat),
-            because="fallback" if meter.failed else "",
+            because="fallback" if meter.failed and failure is None else "",
             prompt=f"{self._prompt.name}@{self._prompt.version}",
             calls=calls,
             failed=tuple(
                 Refusal(provider=each.provider, model=each.model, reason=each.reason) for each in meter.failed
             ),
         )
+        if failure is not None:
+            raise failure
 
 
 def _writer(meter: Meter, chat: ChatModel) -> str:

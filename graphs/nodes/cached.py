@@ -19,10 +19,12 @@ from graphs.state import TurnState
 async def cached(state: TurnState, runtime: Runtime[Ports], _options: NoOptions) -> TurnState:
     """Say it as it was released then. Without a model, and for questions that are not kept, go on."""
     cache = runtime.context.cache
-    if cache is None or not runtime.context.answerer.guarded or not may_be_kept(state):
+    if cache is None or not may_be_kept(state):
         return {"route": "none"}
-    query = query_of(state)
-    kept = await cache.find(shelf_of(state, runtime.context), query)
+    shelf, query = await shelf_of(state, runtime.context), query_of(state)
+    if shelf is None:  # quoting takes no longer than looking up what was quoted before
+        return {"query": query, "route": "none"}
+    kept = await cache.find(shelf, query)
     if kept is None:
         return {"query": query, "route": "none"}
     for citation in kept.citations:
@@ -33,7 +35,7 @@ async def cached(state: TurnState, runtime: Runtime[Ports], _options: NoOptions)
         "answer": kept.text,
         "citations": [citation.model_dump(mode="json") for citation in kept.citations],
         "confidence": kept.confidence,
-        "answerer": f"cache of {runtime.context.answerer.name}",
+        "answerer": f"cache of {shelf.writer}",
         "route": "found",
     }
 
@@ -44,12 +46,21 @@ def may_be_kept(state: TurnState) -> bool:
     return not state["history"] and not personal
 
 
-def shelf_of(state: TurnState, ports: Ports) -> Shelf:
-    """Return where the turn's answer is kept."""
+async def shelf_of(state: TurnState, ports: Ports) -> Shelf | None:
+    """Return where the turn's answer is kept; nowhere for a tenant whom no model answers.
+
+    Raises:
+        DependencyUnavailable: what the tenant has chosen cannot be read.
+    """
+    tenant_id = TenantId(UUID(state["tenant_id"]))
+    writer = await ports.answerer.writer(tenant_id)
+    if not writer:
+        return None
     return Shelf(
-        TenantId(UUID(state["tenant_id"])),
+        tenant_id,
         state["release"],
         language_of(state),
         state["audience"],
-        f"{ports.answerer.name}:{sha256(ports.answerer.guarded.encode()).hexdigest()[:12]}",
+        writer,
+        sha256(ports.answerer.guarded.encode()).hexdigest()[:12],
     )

@@ -42,6 +42,7 @@ async def generate(state: TurnState, runtime: Runtime[Ports], _options: NoOption
         language=question.language,
         policies=policies,
         guarded=runtime.context.answerer.guarded,
+        meanings=runtime.context.meanings,
     )
     held: list[Delta | Cited] = []
     show = held.append if policies.buffers else runtime.stream_writer
@@ -54,11 +55,11 @@ async def generate(state: TurnState, runtime: Runtime[Ports], _options: NoOption
                 if isinstance(piece, Account):
                     account = piece
                     continue
-                for event in gate.feed(piece):
+                for event in await gate.feed(piece):
                     show(event)
                 if gate.ended is not None:
                     break
-        for event in gate.close():
+        for event in await gate.close():
             show(event)
     except ModelFailed as error:
         failure = error.code

@@ -41,11 +41,14 @@ async def _keep(state: TurnState, runtime: Runtime[Ports]) -> None:
     cache = runtime.context.cache
     if cache is None or not (_by_a_model(state) and state["citations"] and may_be_kept(state)):
         return
+    shelf = await shelf_of(state, runtime.context)
+    if shelf is None:
+        return
     citations = tuple(Citation.model_validate(citation) for citation in state["citations"])
     kept = Kept(
         question=state["query"], text=state["answer"], citations=citations, confidence=state["confidence"]
     )
-    await cache.keep(shelf_of(state, runtime.context), kept)
+    await cache.keep(shelf, kept)
 
 
 def _by_a_model(state: TurnState) -> bool:

@@ -149,12 +149,12 @@ async def _stream(script: Script, server: OpenAIServer, answerer: ModelAnswerer)
             text += piece
             if not arrived and len(text) >= len(script.sentences[0]):
                 arrived = now - begun
-            released = any(isinstance(event, Delta) for event in gate.feed(piece))
+            released = any(isinstance(event, Delta) for event in await gate.feed(piece))
             after = time.perf_counter()
             work += after - now
             if released and not shown:
                 shown, judged = after - begun, after - now
-    gate.close()
+    await gate.close()
     if gate.withheld or gate.text != script.answer:
         raise RuntimeError(f"the gate changed a right answer: {gate.text!r}")
     return Round(arrived, shown, made, judged, work, _units(script.answer))

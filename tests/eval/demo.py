@@ -72,8 +72,8 @@ async def _ask(
         question = Question(text=query, language=language, passages=passages)
         gate = Gate(passages, customer=query, language=language)
         async for piece in answerer.answer(question):
-            gate.feed(piece)
-        gate.close()
+            await gate.feed(piece)
+        await gate.close()
         answer = gate.text
     if row["expect"] == "answer":
         sources = [shelf.key(each).partition("#")[0] for each in passages[:4]]

@@ -198,8 +198,8 @@ async def _outcomes(answer: Answer, server: OpenAIServer, answerer: ModelAnswere
     gate = Gate(question.passages, customer=question.text, language=question.language)
     async with aclosing(answerer.answer(question)) as pieces:
         async for piece in pieces:
-            gate.feed(piece)
-    gate.close()
+            await gate.feed(piece)
+    await gate.close()
     seen = plain(gate.text.replace("\n- ", "\n"))
     reasons = tuple(f"{each.rule}: {each.reason}" for each in gate.decisions)
     return [Outcome(said, _is_shown(said, seen, gate, question), reasons) for said in answer.said]

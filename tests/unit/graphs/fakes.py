@@ -52,6 +52,9 @@ class FakeAnswerer:
     asked: list[Question] = field(default_factory=list)
     closed: bool = False
 
+    async def writer(self, _tenant_id: TenantId | None, /) -> str:
+        return self.name
+
     async def answer(self, question: Question) -> AsyncGenerator[str, None]:
         self.asked.append(question)
         try:

@@ -166,7 +166,14 @@ async def test_a_model_that_fails_midway_leaves_what_was_shown_and_an_apology() 
     agent, _ = shop("Du har 30 dagars öppet köp [1]. Varan ska", ModelFailed(reason="cut_off"))
     events = await agent.ask(QUESTION)
     assert shown(events) == "Du har 30 dagars öppet köp [1]."
-    assert events[-1] == Failure(code="model_failed", text=REPLIES.text("failed", "sv"), language="sv")
+    failure = events[-1]
+    assert isinstance(failure, Failure)
+    assert (failure.code, failure.text, failure.language) == (
+        "model_failed",
+        REPLIES.text("failed", "sv"),
+        "sv",
+    )
+    assert failure.trace["confidence"] == 0.9
     assert not any(isinstance(event, Answer) for event in events)
 
 

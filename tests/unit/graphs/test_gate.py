@@ -1,5 +1,8 @@
 """The release gate: what a model may say, and what never reaches a customer."""
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
 from foundation.turns import Cited, Delta, Language
@@ -22,12 +25,16 @@ def released(
     gate = Gate(
         passages or (passage(), passage(NORWAY, "en", "Shipping")), customer=customer, language=language
     )
-    events = [event for at in range(0, len(text), size) for event in gate.feed(text[at : at + size])]
-    events += gate.close()
+    events = asyncio.run(_fed(gate, [text[at : at + size] for at in range(0, len(text), size)]))
     shown = "".join(event.text for event in events if isinstance(event, Delta))
     assert shown == gate.text
     assert [event.citation for event in events if isinstance(event, Cited)] == gate.citations
     return shown, gate
+
+
+async def _fed(gate: Gate, pieces: Sequence[str]) -> list[Delta | Cited]:
+    events = [event for piece in pieces for event in await gate.feed(piece)]
+    return events + await gate.close()
 
 
 @pytest.mark.parametrize(
@@ -96,10 +103,10 @@ def test_a_sentence_without_citation_gets_the_one_that_supports_it() -> None:
     assert released("Varan ska vara oanvänd.")[0] == "Varan ska vara oanvänd [1]."
 
 
-def test_openers_wait_for_the_first_supported_claim() -> None:
+async def test_openers_wait_for_the_first_supported_claim() -> None:
     gate = Gate((passage(),), customer="Hej", language="sv")
-    assert gate.feed("Hej! Tack för din fråga. D") == []
-    events = gate.feed("u har 30 dagars öppet köp [1]. V")
+    assert await gate.feed("Hej! Tack för din fråga. D") == []
+    events = await gate.feed("u har 30 dagars öppet köp [1]. V")
     texts = [event.text for event in events if isinstance(event, Delta)]
     assert texts == ["Hej!", " Tack för din fråga.", " Du har 30 dagars öppet köp [1]."]
 

@@ -109,14 +109,20 @@ async def test_without_that_fallback_the_turn_fails() -> None:
     [*_, last] = await agent.ask(QUESTION)
     assert isinstance(last, Failure)
     assert last.code == "model_failed"
+    told = Account.model_validate(last.trace["model"])
+    assert (told.prompt, told.because, told.calls) == ("answer@1", "", ())
+    assert [(each.model, each.reason) for each in told.failed] == [("m1", "timeout")]
 
 
 async def test_after_the_first_piece_nothing_is_quoted_and_what_was_used_is_booked() -> None:
     agent, routes = shop(Route(chain([f"{SAID} ", "Varan", ModelFailed(reason="cut_off")]), then_quotes=True))
     events = await agent.ask(QUESTION)
     assert shown(events) == SAID
-    assert isinstance(events[-1], Failure)
+    failure = events[-1]
+    assert isinstance(failure, Failure)
     assert len(routes.booked) == 1
+    told = Account.model_validate(failure.trace["model"])
+    assert (told.answerer, len(told.calls)) == ("m1", 1)
 
 
 async def test_when_the_budget_is_used_up_the_sources_are_quoted_and_the_trace_says_so() -> None:

@@ -49,6 +49,31 @@ def test_every_problem_is_a_line_with_place_field_and_remedy(faulty: Path) -> No
         assert re.match(rf"{re.escape(str(faulty))}:\d+: {re.escape(field)}: [^;]+; .+", line)
 
 
+def test_nodes_that_no_turn_comes_to_are_warned_of(tmp_path: Path) -> None:
+    text = DEFAULT_PATH.read_text()
+    path = tmp_path / "lonely.yaml"
+    path.write_text(text.replace("vague: clarify", "vague: unknown"))
+    done = run("check", str(path))
+    [warning, ok] = done.output.splitlines()
+    line = 1 + text[: text.index("  clarify: {use")].count("\n")
+    assert (
+        warning == f"{path}:{line}: nodes.clarify: warning: no way leads to this node;"
+        " lead an edge to it, or remove it with its own edge"
+    )
+    assert ": ok (" in ok
+    assert done.exit_code == 0
+
+
+def test_a_circle_of_its_own_is_not_reached_either(tmp_path: Path) -> None:
+    path = tmp_path / "circle.yaml"
+    path.write_text(
+        "name: c\nversion: 1\nnodes: {a: {use: unknown}, b: {use: unknown}, c: {use: unknown}}\n"
+        "edges: [{from: start, to: a}, {from: a, to: end}, {from: b, to: c}, {from: c, to: b}]\n"
+    )
+    warned = [line for line in run("check", str(path)).output.splitlines() if "warning" in line]
+    assert [line.split(": ")[1] for line in warned] == ["nodes.b", "nodes.c"]
+
+
 def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
     done = run("check", "nope")
     assert done.exit_code == 1
