@@ -1,5 +1,6 @@
 """Whose knowledge a route works on, and with what."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 from uuid import UUID
@@ -33,6 +34,8 @@ class Desk:
     retriever: HybridRetriever
     sealer: Sealer
     """For the keys that tenants give us."""
+    handover_text: Callable[[str | None], str] = lambda _language: ""
+    """What the customer reads when a person takes over, by language; empty where no customer is."""
 
     @property
     def tenant_id(self) -> TenantId:

@@ -17,6 +17,7 @@ from agents.acceptance import Accepted, QueueLimits, take_in
 from agents.back_pressure import BackPressure
 from agents.frames import Stored, encode
 from agents.requests import Request, What
+from agents.staff_channel import bell
 from agents.stream import Address, Json, Row
 from agents.unfinished import forget
 from foundation.audit import record
@@ -60,8 +61,12 @@ class Mailbox:
             "visitor": opened.visitor_id,
             "key": idempotency_key,
         }
-        if (await self.tenancy.trip(tenant_id, _OPEN, values=values)).rows:
-            return opened
+        # A number of its own transaction: the row that counts is not locked while the start reaches the disk.
+        numbered = (await self.tenancy.trip(tenant_id, _NEXT_CASE, values=values, lightly=True)).rows
+        if numbered:
+            values["case"] = numbered[0].last
+            if (await self.tenancy.trip(tenant_id, _OPEN, values=values)).rows:
+                return opened
         [row] = (await self.tenancy.trip(tenant_id, _OPENED, values=values)).rows
         if row.channel != channel:
             raise IdempotencyConflict()
@@ -94,7 +99,7 @@ class Mailbox:
         self.pressure.note(address.tenant_id, taken.filled)
         if taken.row is None:
             return taken.accepted
-        posts = [Post(address.channel, encode(Stored(taken.row, taken.control_version)))]
+        posts = [Post(address.channel, encode(Stored(taken.row, taken.control_version))), bell(address)]
         wakes_owner = taken.owner is not None and taken.accepted.turn_id is not None
         if taken.owner is not None and wakes_owner:
             what: What = "interrupt" if taken.interrupts else "wake"
@@ -115,7 +120,7 @@ class Mailbox:
             stored = await hand_over(session, address, mode=mode, said=said, actor=actor)
         if isinstance(stored, int):
             return stored
-        posts = [Post(address.channel, encode(stored))]
+        posts = [Post(address.channel, encode(stored)), bell(address)]
         if owner is not None:
             posts.append(Request("stop", address).post(owner))
         await self.bus.post(*posts)
@@ -221,7 +226,11 @@ async def hand_over(
         )
         await forget(address).execute(session)
     await session.execute(
-        text("update conversations set status = :status where tenant_id = :tenant and id = :conversation"),
+        text(
+            "update conversations set status = :status, snoozed_until = null, resolved_at = null,"
+            " version = version + 1, updated_at = clock_timestamp()"
+            " where tenant_id = :tenant and id = :conversation"
+        ),
         address.keys() | {"status": "escalated" if mode == "human" else "active"},
     )
     row = await insert_row(
@@ -251,11 +260,23 @@ _INSERT_ROW = text(
     " :language, :parts, :client_message_id, :body_hash)"
     " returning position, id, turn_id, author, kind, language, parts, client_message_id, created_at"
 ).bindparams(bindparam("parts", type_=JSONB))
+_NEXT_CASE = """
+insert into case_numbers as n (tenant_id, last)
+select %(tenant)s, 1 where not exists (
+    select 1 from conversations where tenant_id = %(tenant)s and idempotency_key = %(key)s)
+on conflict (tenant_id) do update set last = n.last + 1 returning last
+"""
+# A visitor is a customer of whom nothing is known yet.
 _OPEN = """
 with opened as (
-    insert into conversations (tenant_id, id, channel, language, visitor_id, idempotency_key)
-    values (%(tenant)s, %(id)s, %(channel)s, %(language)s, %(visitor)s, %(key)s)
-    on conflict do nothing returning tenant_id, id
+    insert into conversations (tenant_id, id, channel, language, visitor_id, idempotency_key, case_number,
+        customer_id, inbox_id)
+    values (%(tenant)s, %(id)s, %(channel)s, %(language)s, %(visitor)s, %(key)s, %(case)s, %(visitor)s,
+        (select i.id from inboxes i where i.tenant_id = %(tenant)s
+            and (i.is_default or %(channel)s = any(i.channels)) order by i.is_default, i.created_at limit 1))
+    on conflict do nothing returning tenant_id, id, visitor_id
+), known as (
+    insert into customers (tenant_id, id) select tenant_id, visitor_id from opened
 )
 insert into activations (tenant_id, conversation_id) select tenant_id, id from opened
 returning conversation_id

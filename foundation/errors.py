@@ -87,6 +87,13 @@ class Conflict(ReplikError):
     status = 409
 
 
+class PreconditionFailed(ReplikError):
+    """This was changed meanwhile; read it again."""
+
+    code = "precondition_failed"
+    status = 412
+
+
 class MessageConflict(ReplikError):
     """This client message id was already used with another text."""
 

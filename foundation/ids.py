@@ -24,6 +24,8 @@ ApprovedId = NewType("ApprovedId", UUID)
 HostId = NewType("HostId", UUID)
 PersonId = NewType("PersonId", UUID)
 InboxId = NewType("InboxId", UUID)
+CustomerId = NewType("CustomerId", UUID)
+CannedId = NewType("CannedId", UUID)
 
 PREFIXES = {
     "tenant": "ten",

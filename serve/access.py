@@ -20,6 +20,7 @@ SHOWN: frozenset[str] = frozenset(get_args(Shown))
 
 _CHAT = "/api/chat/conversations"
 _ADMIN = "/api/admin"
+_CONVERSATION = "/api/admin/conversations/{conversation_id}"
 _SOURCE = "/api/admin/knowledge/sources/{source_id}"
 
 ROUTES: Final[Mapping[str, Permission | Shown]] = {
@@ -61,6 +62,17 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     f"PUT {_ADMIN}/conversations/{{conversation_id}}/messages/{{position}}/rating": "conversation.manage",
     f"GET {_ADMIN}/conversations/{{conversation_id}}/turns": "conversation.read",
     f"GET {_ADMIN}/conversations/{{conversation_id}}/turns/{{turn_id}}": "conversation.read",
+    # Inbox
+    f"GET {_ADMIN}/conversations": "conversation.read",
+    f"GET {_ADMIN}/conversations/counts": "conversation.read",
+    f"GET {_CONVERSATION}": "conversation.read",
+    f"PATCH {_CONVERSATION}": "conversation.manage",
+    f"GET {_CONVERSATION}/messages": "conversation.read",
+    f"POST {_CONVERSATION}/reply": "conversation.reply",
+    f"POST {_CONVERSATION}/notes": "conversation.reply",
+    f"POST {_CONVERSATION}/take-over": "conversation.reply",
+    f"POST {_CONVERSATION}/hand-back": "conversation.reply",
+    f"POST {_CONVERSATION}/messages/{{position}}/reveal": "conversation.reveal",
     # Knowledge
     f"GET {_ADMIN}/knowledge/sources": "knowledge.read",
     f"POST {_ADMIN}/knowledge/sources": "knowledge.write",

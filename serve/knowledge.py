@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request
 
-from admin_api import archive, behaviour, embeddings, knowledge
+from admin_api import archive, behaviour, embeddings, inbox, knowledge
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
 from foundation.crypto import Sealer
@@ -23,6 +23,7 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         embedding_model=embedding_model(services.settings),
         retriever=services.retriever,
         sealer=Sealer.of(services.settings.require("encryption_key")),
+        handover_text=services.handover_text,
     )
 
 
@@ -32,6 +33,7 @@ async def _desk(request: Request, services: ServicesDep, caller: Caller) -> None
 
 router = APIRouter()
 router.include_router(behaviour.router, prefix="/api/admin", dependencies=[Depends(_desk)])
+router.include_router(inbox.router, prefix="/api/admin", dependencies=[Depends(_desk)])
 router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
 router.include_router(archive.router, prefix="/api/knowledge", dependencies=[Depends(_desk)])
 router.include_router(embeddings.router, prefix="/api/embeddings", dependencies=[Depends(_desk)])

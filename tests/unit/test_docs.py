@@ -220,7 +220,7 @@ def _errors(base: type[errors.ReplikError]) -> Iterator[type[errors.ReplikError]
 
 
 def test_routes_are_those_of_the_app() -> None:
-    pages = ("docs/api.md", "docs/knowledge.md", "docs/behaviour.md")
+    pages = ("docs/api.md", "docs/knowledge.md", "docs/behaviour.md", "docs/inbox.md")
     documented = {cells[0].strip("`") for page in pages for cells in table(page, "Routes")}
     paths = create_app(lambda: pytest.fail("not entered")).openapi()["paths"]
     assert documented == {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}

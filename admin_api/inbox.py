@@ -1,0 +1,9 @@
+"""All routes of the inbox, below one prefix."""
+
+from fastapi import APIRouter
+
+from admin_api import conversation_changes, conversations
+
+router = APIRouter()
+for part in (conversations.router, conversation_changes.router):
+    router.include_router(part)
