@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
+from agents.inbox.hub import Hub
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
 from foundation.clients.vectors.port import VectorIndex
@@ -34,6 +35,8 @@ class Desk:
     retriever: HybridRetriever
     sealer: Sealer
     """For the keys that tenants give us."""
+    hub: Hub
+    """Live events for staff."""
     handover_text: Callable[[str | None], str] = lambda _language: ""
     """What the customer reads when a person takes over, by language; empty where no customer is."""
 

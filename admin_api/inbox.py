@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from admin_api import conversation_changes, conversations
+from admin_api import conversation_changes, conversations, events
 
 router = APIRouter()
-for part in (conversations.router, conversation_changes.router):
+for part in (conversations.router, conversation_changes.router, events.router):
     router.include_router(part)

@@ -73,6 +73,7 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     f"POST {_CONVERSATION}/take-over": "conversation.reply",
     f"POST {_CONVERSATION}/hand-back": "conversation.reply",
     f"POST {_CONVERSATION}/messages/{{position}}/reveal": "conversation.reveal",
+    f"GET {_ADMIN}/events": "conversation.read",
     # Knowledge
     f"GET {_ADMIN}/knowledge/sources": "knowledge.read",
     f"POST {_ADMIN}/knowledge/sources": "knowledge.write",

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from agents.acceptance import QueueLimits
 from agents.follow import Reader
+from agents.inbox.hub import Hub
 from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.valkey import ValkeyBus
@@ -52,6 +53,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             vectors=vectors,
             retriever=retriever_for(settings, tenancy, vectors),
             sources=Sources(tenancy, files),
+            hub=Hub(tenancy, bus),
             handover_text=lambda language: next(
                 (replies.text("handover", known) for known in LANGUAGES if known == language),
                 replies.text("handover", "sv"),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from admin_api.desk import Desk, id_of
+from agents.inbox.hub import Hub
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.embedding.choice import embedding_model
 from foundation.clients.files.fsspec_store import FsspecStore
@@ -68,7 +69,9 @@ async def at_desk(
             retriever = retriever_for(running, tenancy, vectors)
             caller = Principal(tenant_id, "cli", PERMISSIONS)
             sealer = Sealer.of(running.require("encryption_key"))
-            desk = Desk(caller, "en", tenancy, files, vectors, bus, model, retriever, sealer)
+            desk = Desk(
+                caller, "en", tenancy, files, vectors, bus, model, retriever, sealer, Hub(tenancy, bus)
+            )
             return await command(desk, *arguments)
         finally:
             await bus.close()

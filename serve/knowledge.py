@@ -23,6 +23,7 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         embedding_model=embedding_model(services.settings),
         retriever=services.retriever,
         sealer=Sealer.of(services.settings.require("encryption_key")),
+        hub=services.hub,
         handover_text=services.handover_text,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.follow import Reader
+from agents.inbox.hub import Hub
 from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.port import Bus
@@ -37,6 +38,8 @@ class Services:
     retriever: HybridRetriever
     """For trying retrieval; conversations are answered by hosts, with their own."""
     sources: Sources
+    hub: Hub
+    """Live events for staff."""
     handover_text: Callable[[str | None], str]
     """What the customer reads when a person takes over, by language."""
     counters: Counters = field(default_factory=Counters)

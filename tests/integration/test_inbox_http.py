@@ -11,6 +11,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from agents.inbox.changing import Changes
+from agents.inbox.clock import forget_old_events, wake_due
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import TenantId, new_uuid, show
 from foundation.tenancy import Tenancy
@@ -260,6 +262,30 @@ async def test_a_customers_message_wakes_what_was_put_aside(office: Office) -> N
         assert (woken["status"], woken["snoozed_until"], woken["resolved_at"]) == ("active", None, None)
         assert woken["version"] > put["version"]
     assert (await office.audited()).count("conversation.reopen") == 3
+
+
+async def test_a_snoozed_conversation_wakes_when_its_time_has_come(office: Office, door: FrontDoor) -> None:
+    due, later = await office.chat(), await office.chat()
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    for chat, until in ((due, soon), (later, tomorrow)):
+        await office.did("PATCH", f"{INBOX}/{chat.conversation_id}", {"snoozed_until": until})
+    changes = Changes(office.tenancy, door.services.bus)
+    async with asyncio.timeout(30):
+        while await office.ids("status=active") != [due.conversation_id]:
+            await wake_due(door.services.system, changes)
+    assert await office.ids("status=snoozed") == [later.conversation_id]
+    assert await wake_due(door.services.system, changes) == 0
+    [row] = await office.rows("select before, after from audit where actor = 'system:clock'")
+    assert (row.before["status"], row.after["status"]) == ("snoozed", "active")
+
+
+async def test_old_events_are_forgotten(office: Office, door: FrontDoor) -> None:
+    await office.chat("Hej")
+    async with office.tenancy.session(office.tenant_id) as session:
+        await session.execute(text("update staff_events set at = at - interval '2 days' where position = 1"))
+    assert await forget_old_events(door.services.system) >= 1
+    assert [row.position for row in await office.rows("select position from staff_events")] == [2]
 
 
 async def test_a_persons_reply_takes_over_and_resolving_gives_back(office: Office) -> None:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from admin_api.desk import Desk, id_of
+from agents.inbox.hub import Hub
 from foundation.errors import InvalidInput, StartError
 from foundation.ids import CrawlId, SourceId
 from foundation.permissions import PERMISSIONS, Principal
@@ -52,6 +53,7 @@ def desk_of(house: House) -> Desk:
         "hashing",
         retriever,
         SEALER,
+        Hub(house.tenancy, house.bus),
     )
 
 
