@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, Field, field_validator
 
@@ -10,8 +9,9 @@ from admin_api import etags
 from admin_api.conversations import address_of
 from admin_api.desk import Desk, DeskDep, id_of
 from admin_api.etags import Expected
-from admin_api.words import Body, ClientId, Label, Line, Said
+from admin_api.words import Body, ClientId, Label, Line, Said, small
 from agents.inbox.changing import Changes, Staff
+from agents.inbox.merging import Merging
 from agents.inbox.names import name_of
 from agents.inbox.reading import MessageView, Reading
 from agents.inbox.speaking import Speaking
@@ -20,9 +20,7 @@ from agents.inbox.views import ConversationView, Status
 from agents.stream import Address
 from foundation.errors import InvalidInput
 from foundation.ids import new_uuid
-
-LARGEST_METADATA = 8_192
-"""Bytes of JSON."""
+from graphs.replies import ReplyName
 
 
 class Patch(Body):
@@ -40,10 +38,7 @@ class Patch(Body):
     @field_validator("metadata")
     @classmethod
     def _small(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        written = orjson.dumps(value)
-        if len(written) > LARGEST_METADATA or b"\\u0000" in written:
-            raise ValueError("metadata has at most 8 KB and no null bytes")
-        return value
+        return None if value is None else small(value)
 
 
 class Reply(Body):
@@ -52,6 +47,11 @@ class Reply(Body):
     """Makes repeats safe: the same id is said once."""
     name: Line | None = None
     """Who speaks, as the customer reads it; only where a server calls and no person is signed in."""
+
+
+class Merge(Body):
+    into: str = Field(max_length=60)
+    """The conversation in which this one can be read from then on."""
 
 
 class Note(Body):
@@ -67,8 +67,8 @@ async def change(
     desk: DeskDep, conversation_id: str, body: Patch, expected: Expected, response: Response
 ) -> ConversationView:
     """Change status, snooze, assignee, inbox, customer, labels or metadata."""
-    after = await States(_changes(desk)).change(
-        address_of(desk, conversation_id), await _staff(desk), _wanted(desk, body), expected=expected
+    after = await States(changes_of(desk)).change(
+        address_of(desk, conversation_id), await staff_of(desk), _wanted(desk, body), expected=expected
     )
     etags.mark(response, after.version)
     return after
@@ -78,12 +78,12 @@ async def change(
 async def reply(desk: DeskDep, conversation_id: str, body: Reply, expected: Expected) -> MessageView:
     """Say something to the customer as a person. The agent falls silent until it is handed back."""
     address = address_of(desk, conversation_id)
-    return await Speaking(_changes(desk)).reply(
+    return await Speaking(changes_of(desk)).reply(
         address,
-        await _staff(desk, body.name),
+        await staff_of(desk, body.name),
         body.text,
         client_message_id=body.client_message_id or str(new_uuid()),
-        handover_text=await _handover_text(desk, address),
+        handover_text=await _fixed_text(desk, "handover", address),
         expected=expected,
     )
 
@@ -92,7 +92,7 @@ async def reply(desk: DeskDep, conversation_id: str, body: Reply, expected: Expe
 async def note(desk: DeskDep, conversation_id: str, body: Note) -> MessageView:
     """Leave a note that only staff see."""
     address = address_of(desk, conversation_id)
-    return await Speaking(_changes(desk)).note(address, await _staff(desk, body.name), body.text)
+    return await Speaking(changes_of(desk)).note(address, await staff_of(desk, body.name), body.text)
 
 
 @router.post("/take-over")
@@ -101,10 +101,10 @@ async def take_over(
 ) -> ConversationView:
     """Take the conversation from the agent."""
     address = address_of(desk, conversation_id)
-    after = await Speaking(_changes(desk)).take_over(
+    after = await Speaking(changes_of(desk)).take_over(
         address,
-        await _staff(desk),
-        handover_text=await _handover_text(desk, address),
+        await staff_of(desk),
+        handover_text=await _fixed_text(desk, "handover", address),
         expected=expected,
     )
     etags.mark(response, after.version)
@@ -116,25 +116,44 @@ async def hand_back(
     desk: DeskDep, conversation_id: str, expected: Expected, response: Response
 ) -> ConversationView:
     """Give the conversation back to the agent."""
-    after = await Speaking(_changes(desk)).hand_back(
-        address_of(desk, conversation_id), await _staff(desk), expected=expected
+    after = await Speaking(changes_of(desk)).hand_back(
+        address_of(desk, conversation_id), await staff_of(desk), expected=expected
     )
     etags.mark(response, after.version)
     return after
 
 
-def _changes(desk: Desk) -> Changes:
+@router.post("/merge")
+async def merge(
+    desk: DeskDep, conversation_id: str, body: Merge, expected: Expected, response: Response
+) -> ConversationView:
+    """Close a conversation that is about the same as another one of the same customer."""
+    address = address_of(desk, conversation_id)
+    after = await Merging(changes_of(desk)).merge(
+        address,
+        await staff_of(desk),
+        address_of(desk, body.into).conversation_id,
+        await _fixed_text(desk, "merged", address),
+        expected=expected,
+    )
+    etags.mark(response, after.version)
+    return after
+
+
+def changes_of(desk: Desk) -> Changes:
+    """Return what opens changes."""
     return Changes(desk.tenancy, desk.bus)
 
 
-async def _staff(desk: Desk, name: str | None = None) -> Staff:
+async def staff_of(desk: Desk, name: str | None = None) -> Staff:
+    """Return who calls; `name` is theirs if no person is signed in."""
     person = desk.caller.person_id
     shown = name if name is not None and person is None else await name_of(desk.tenancy, desk.caller)
     return Staff(desk.actor, shown, person)
 
 
-async def _handover_text(desk: Desk, address: Address) -> str:
-    return desk.handover_text((await Reading(desk.tenancy).conversation(address)).language)
+async def _fixed_text(desk: Desk, name: ReplyName, address: Address) -> str:
+    return desk.fixed_text(name, (await Reading(desk.tenancy).conversation(address)).language)
 
 
 def _wanted(desk: Desk, body: Patch) -> Wanted:

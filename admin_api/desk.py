@@ -10,12 +10,14 @@ from fastapi import Depends, Request
 from agents.inbox.hub import Hub
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
+from foundation.clients.presence.port import Presence
 from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Sealer
 from foundation.errors import InvalidId, NotFound
 from foundation.ids import TenantId, parse
 from foundation.permissions import Principal
 from foundation.tenancy import Tenancy
+from graphs.replies import ReplyName
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
 
@@ -37,8 +39,10 @@ class Desk:
     """For the keys that tenants give us."""
     hub: Hub
     """Live events for staff."""
-    handover_text: Callable[[str | None], str] = lambda _language: ""
-    """What the customer reads when a person takes over, by language; empty where no customer is."""
+    presence: Presence
+    """Who of staff is where."""
+    fixed_text: Callable[[ReplyName, str | None], str]
+    """What customers read at certain moments, by the conversation's language."""
 
     @property
     def tenant_id(self) -> TenantId:

@@ -2,8 +2,16 @@
 
 from fastapi import APIRouter
 
-from admin_api import conversation_changes, conversations, events
+from admin_api import canned, conversation_changes, conversations, customers, events, inboxes, presence
 
 router = APIRouter()
-for part in (conversations.router, conversation_changes.router, events.router):
+for part in (
+    conversations.router,
+    conversation_changes.router,
+    events.router,
+    customers.router,
+    inboxes.router,
+    canned.router,
+    presence.router,
+):
     router.include_router(part)

@@ -1,7 +1,8 @@
 """Texts that staff send, checked at the door."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 
@@ -29,6 +30,22 @@ Label = Annotated[
     str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True), AfterValidator(_plain)
 ]
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_plain)]
+
+
+LARGEST_METADATA = 8_192
+"""Bytes of JSON."""
+
+
+def small(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return metadata that can be kept.
+
+    Raises:
+        ValueError: it is larger than `LARGEST_METADATA`, or has null bytes.
+    """
+    written = orjson.dumps(metadata)
+    if len(written) > LARGEST_METADATA or b"\\u0000" in written:
+        raise ValueError("metadata has at most 8 KB and no null bytes")
+    return metadata
 
 
 class Body(BaseModel):

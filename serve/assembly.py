@@ -10,10 +10,10 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.presence.valkey import ValkeyPresence
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Sealer, Tokens
 from foundation.database.engine import connect
-from foundation.languages import LANGUAGES
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
 from graphs.replies import load_replies
@@ -30,6 +30,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     bus = ValkeyBus(settings.require("redis_url"))
     files = FsspecStore(files_root(settings))
     vectors = ChromaIndex(settings.require("chroma_url"))
+    presence = ValkeyPresence(settings.require("redis_url"))
     replies = load_replies()
     try:
         yield Services(
@@ -54,13 +55,13 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             retriever=retriever_for(settings, tenancy, vectors),
             sources=Sources(tenancy, files),
             hub=Hub(tenancy, bus),
-            handover_text=lambda language: next(
-                (replies.text("handover", known) for known in LANGUAGES if known == language),
-                replies.text("handover", "sv"),
-            ),
+            presence=presence,
+            fixed_text=replies.in_language,
+            handover_text=lambda language: replies.in_language("handover", language),
         )
     finally:
         await bus.close()
+        await presence.close()
         await system.dispose()
         await tenancy.close()
 

@@ -14,6 +14,7 @@ from agents.inbox.hub import Hub
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.embedding.choice import embedding_model
 from foundation.clients.files.fsspec_store import FsspecStore
+from foundation.clients.presence.valkey import ValkeyPresence
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Sealer
 from foundation.database.engine import connect
@@ -23,6 +24,7 @@ from foundation.languages import choose
 from foundation.permissions import PERMISSIONS, Principal
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
+from graphs.replies import load_replies
 from graphs.retrieval.choice import retriever_for
 from ingest import records
 from ingest.answers import Answers
@@ -60,6 +62,7 @@ async def at_desk(
     async with services(settings, environ) as running:
         tenancy = Tenancy(connect(running.require("database_url")))
         bus = ValkeyBus(running.require("redis_url"))
+        presence = ValkeyPresence(running.require("redis_url"))
         try:
             tenant_id = await tenancy.tenant_of_slug(slug)
             if tenant_id is None:
@@ -68,13 +71,24 @@ async def at_desk(
             model = embedding_model(running)
             retriever = retriever_for(running, tenancy, vectors)
             caller = Principal(tenant_id, "cli", PERMISSIONS)
-            sealer = Sealer.of(running.require("encryption_key"))
             desk = Desk(
-                caller, "en", tenancy, files, vectors, bus, model, retriever, sealer, Hub(tenancy, bus)
+                caller,
+                language="en",
+                tenancy=tenancy,
+                files=files,
+                vectors=vectors,
+                bus=bus,
+                embedding_model=model,
+                retriever=retriever,
+                sealer=Sealer.of(running.require("encryption_key")),
+                hub=Hub(tenancy, bus),
+                presence=presence,
+                fixed_text=load_replies().in_language,
             )
             return await command(desk, *arguments)
         finally:
             await bus.close()
+            await presence.close()
             await tenancy.close()
 
 

@@ -24,7 +24,8 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         retriever=services.retriever,
         sealer=Sealer.of(services.settings.require("encryption_key")),
         hub=services.hub,
-        handover_text=services.handover_text,
+        presence=services.presence,
+        fixed_text=services.fixed_text,
     )
 
 

@@ -12,10 +12,12 @@ from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
+from foundation.clients.presence.port import Presence
 from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Tokens
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
+from graphs.replies import ReplyName
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
 from serve.counters import Counters
@@ -40,6 +42,10 @@ class Services:
     sources: Sources
     hub: Hub
     """Live events for staff."""
+    presence: Presence
+    """Who of staff is where."""
+    fixed_text: Callable[[ReplyName, str | None], str]
+    """What customers read at certain moments, by the conversation's language."""
     handover_text: Callable[[str | None], str]
     """What the customer reads when a person takes over, by language."""
     counters: Counters = field(default_factory=Counters)

@@ -23,9 +23,10 @@ from foundation.database.models.base import Base, Created, Json, Key, TenantKey
 
 _OF_CONVERSATION = ("tenant_id", "conversation_id"), ("conversations.tenant_id", "conversations.id")
 _CUSTOMERS_WORDS = (
-    "array_to_tsvector(array[tenant_id::text]) || to_tsvector('simple'::regconfig,"
-    " coalesce(name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(external_id, '') || ' '"
-    " || regexp_replace(coalesce(phone, ''), '\\D', '', 'g'))"
+    "array_to_tsvector(array_remove(array[tenant_id::text,"
+    " regexp_replace(coalesce(phone, ''), '\\D', '', 'g')]"
+    " || regexp_split_to_array(lower(coalesce(name, '') || ' ' || coalesce(email, '') || ' '"
+    " || coalesce(external_id, '')), '\\s+'), ''))"
 )
 
 

@@ -40,9 +40,9 @@ create table customers (
     updated_at timestamptz not null default clock_timestamp(),
     -- The tenant is one more word: under row-level security only a function may use the index, and it has to.
     words tsvector not null generated always as (
-        array_to_tsvector(array[tenant_id::text]) || to_tsvector('simple'::regconfig,
-            coalesce(name, '') || ' ' || coalesce(email, '') || ' ' || coalesce(external_id, '') || ' '
-            || regexp_replace(coalesce(phone, ''), '\D', '', 'g'))
+        array_to_tsvector(array_remove(array[tenant_id::text, regexp_replace(coalesce(phone, ''), '\D', '', 'g')]
+            || regexp_split_to_array(lower(coalesce(name, '') || ' ' || coalesce(email, '') || ' '
+                || coalesce(external_id, '')), '\s+'), ''))
     ) stored,
     primary key (tenant_id, id)
 );
@@ -300,10 +300,11 @@ create function search_customers(question text, at_most integer) returns table (
 as $$
     select k.id from public.customers k
     where k.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
-      and k.words @@ (search_lexeme(nullif(current_setting('app.tenant_id', true), '')) && (
+      and k.words @@ (search_lexeme(nullif(current_setting('app.tenant_id', true), '')) && ((
         select string_agg('''' || replace(word, '''', '''''') || ''':*', ' & ')::tsquery
         from regexp_split_to_table(lower(translate(left(question, 200), '\', ' ')), '\s+') as word
-        where word <> ''))
+        where word <> ''
+      ) || coalesce(search_lexeme(nullif(regexp_replace(left(question, 200), '[^0-9]', '', 'g'), '')), ''::tsquery)))
     order by k.updated_at desc limit at_most
 $$;
 
