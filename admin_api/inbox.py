@@ -2,7 +2,16 @@
 
 from fastapi import APIRouter
 
-from admin_api import canned, conversation_changes, conversations, customers, events, inboxes, presence
+from admin_api import (
+    canned,
+    conversation_changes,
+    conversations,
+    customers,
+    events,
+    inboxes,
+    presence,
+    suggestions,
+)
 
 router = APIRouter()
 for part in (
@@ -13,5 +22,6 @@ for part in (
     inboxes.router,
     canned.router,
     presence.router,
+    suggestions.router,
 ):
     router.include_router(part)

@@ -88,6 +88,7 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     f"POST {_ADMIN}/conversations/{{conversation_id}}/merge": "conversation.manage",
     f"PUT {_ADMIN}/conversations/{{conversation_id}}/presence": "conversation.read",
     f"GET {_ADMIN}/conversations/{{conversation_id}}/presence": "conversation.read",
+    f"POST {_CONVERSATION}/suggestion": "conversation.reply",
     # Knowledge
     f"GET {_ADMIN}/knowledge/sources": "knowledge.read",
     f"POST {_ADMIN}/knowledge/sources": "knowledge.write",

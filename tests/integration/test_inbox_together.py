@@ -99,6 +99,27 @@ async def test_two_of_staff_see_each_other(office: Office, door: FrontDoor) -> N
     assert (await office.call("PUT", nowhere, {})).status_code == 404
 
 
+async def test_the_agent_suggests_a_reply_that_nobody_else_sees(office: Office) -> None:
+    chat = await office.chat("Hej")
+    path = f"{INBOX}/{chat.conversation_id}"
+    await office.did("POST", f"{path}/take-over")
+    for said in ("Var är min jacka?", "Den är röd."):
+        await chat.say(said)
+    before = await office.did("GET", f"{path}/messages")
+    suggestion = await office.did("POST", f"{path}/suggestion")
+    assert suggestion["text"] == "echo: Var är min jacka?\nDen är röd.. Klart."
+    assert (suggestion["outcome"], suggestion["confidence"]) == ("answered", 0.9)
+    assert await office.did("GET", f"{path}/messages") == before
+    assert (await office.did("GET", path))["mode"] == "human"
+    for said in ("fail", "crash"):
+        await office.did("POST", f"{path}/reply", {"text": "Ett ögonblick."})
+        await chat.say(said)
+        assert code_of(await office.call("POST", f"{path}/suggestion")) == (502, "model_failed")
+    silent = await office.chat()
+    nothing = await office.call("POST", f"{INBOX}/{silent.conversation_id}/suggestion")
+    assert code_of(nothing) == (409, "conflict")
+
+
 @pytest.mark.parametrize("kind", ["valkey", "local"])
 async def test_who_says_nothing_is_gone(kind: str, redis_url: str) -> None:
     now = 1_000.0
