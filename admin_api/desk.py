@@ -1,14 +1,17 @@
 """Whose knowledge a route works on, and with what."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import Depends, Request
 
+from agents.inbox.hub import Hub
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
 from foundation.clients.keyspace.port import Keyspace
+from foundation.clients.presence.port import Presence
 from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Sealer
 from foundation.errors import InvalidId, NotFound
@@ -16,6 +19,7 @@ from foundation.identity.mails import NO_MAIL, Letters
 from foundation.ids import TenantId, parse
 from foundation.permissions import Principal
 from foundation.tenancy import Tenancy
+from graphs.replies import ReplyName
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
 
@@ -37,6 +41,12 @@ class Desk:
     """For the keys that tenants give us."""
     keyspace: Keyspace
     """For erasing."""
+    hub: Hub
+    """Live events for staff."""
+    presence: Presence
+    """Who of staff is where."""
+    fixed_text: Callable[[ReplyName, str | None], str]
+    """What customers read at certain moments, by the conversation's language."""
     letters: Letters = NO_MAIL
     """For mail to people."""
 

@@ -2,9 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Response
 
 from foundation.errors import InvalidInput
+
+
+def mark(response: Response, version: int) -> None:
+    """Put a version into a response as its ETag."""
+    response.headers["ETag"] = etag(version)
 
 
 def etag(version: int) -> str:

@@ -52,11 +52,16 @@ with month as (
         else true end
 ), opened as (
     insert into conversations
-        (tenant_id, id, channel, language, visitor_id, idempotency_key, external_id, verified)
+        (tenant_id, id, channel, language, visitor_id, idempotency_key, external_id, verified,
+         case_number, customer_id, inbox_id)
     select id, %(id)s, %(channel)s, %(language)s, %(visitor)s, %(key)s,
-        %(external_id)s::text, %(external_id)s::text is not null
+        %(external_id)s::text, %(external_id)s::text is not null, %(case)s, %(visitor)s,
+        (select i.id from inboxes i where i.tenant_id = %(tenant)s
+            and (i.is_default or %(channel)s = any(i.channels)) order by i.is_default, i.created_at limit 1)
     from allowed
-    on conflict do nothing returning tenant_id, id
+    on conflict do nothing returning tenant_id, id, visitor_id
+), known as (
+    insert into customers (tenant_id, id) select tenant_id, visitor_id from opened
 ), counted as (
     insert into started_conversations as c (tenant_id, month, part, started)
     select o.tenant_id, a.began, get_byte(uuid_send(o.id), 15) & 15, 1 from opened o, allowed a

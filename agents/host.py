@@ -19,7 +19,8 @@ from agents.pace import LONGEST_REST_S, REST, Lag, Limit, Line, Sharing
 from agents.passivation import IDLE_S, RESIDENTS, release
 from agents.requests import Request, host_channel
 from agents.stream import Address, Json
-from foundation.clients.bus.port import Bus
+from agents.suggesting import suggest
+from foundation.clients.bus.port import Bus, Post
 from foundation.crypto import Sealer
 from foundation.errors import LeaseLost, OwnershipLost
 from foundation.ids import HostId, TenantId, new_uuid, show
@@ -237,6 +238,11 @@ class Host:
             await self._release(address.tenant_id, [(address, active.conversation.fence)])
         await self._bus.post(Request("wake", address).post(to))
 
+    async def _suggest(self, request: Request) -> None:
+        """Write a reply for staff, and post it to whoever asked."""
+        written = await suggest(self._tenancy, self._means.agent_of, request.address)
+        await self._bus.post(Post(request.reply_to, written))
+
     async def _keep_pace(self) -> None:
         """Start what the limit allows as it grows, and passivate what has long been idle."""
         while True:
@@ -302,6 +308,8 @@ class Host:
             case "stop":
                 if active is not None:
                     active.conversation.stop("takeover")
+            case "suggest":
+                self._spawn(self._suggest(request))
             case "release" if active is not None and request.by is not None:
                 if active.busy:
                     active.wanted_by = request.by

@@ -18,6 +18,7 @@ from agents.acceptance import Accepted, QueueLimits, take_in
 from agents.back_pressure import BackPressure
 from agents.frames import Stored, encode
 from agents.requests import Request, What
+from agents.staff_channel import bell
 from agents.stream import Address, Json, Row
 from agents.unfinished import forget
 from foundation.audit import record
@@ -73,8 +74,12 @@ class Mailbox:
             "external_id": external_id,
             "limits": admission.limits(),
         }
-        if (await self.tenancy.trip(tenant_id, admission.OPEN, values=values)).rows:
-            return opened
+        # A number of its own transaction: the row that counts is not locked while the start reaches the disk.
+        numbered = (await self.tenancy.trip(tenant_id, _NEXT_CASE, values=values, lightly=True)).rows
+        if numbered:
+            values["case"] = numbered[0].last
+            if (await self.tenancy.trip(tenant_id, admission.OPEN, values=values)).rows:
+                return opened
         found = (await self.tenancy.trip(tenant_id, _OPENED, values=values)).rows
         if not found:
             raise await admission.refusal(self.tenancy, tenant_id, channel)
@@ -110,7 +115,7 @@ class Mailbox:
         self.pressure.note(address.tenant_id, taken.filled)
         if taken.row is None:
             return taken.accepted
-        posts = [Post(address.channel, encode(Stored(taken.row, taken.control_version)))]
+        posts = [Post(address.channel, encode(Stored(taken.row, taken.control_version))), bell(address)]
         wakes_owner = taken.owner is not None and taken.accepted.turn_id is not None
         if taken.owner is not None and wakes_owner:
             what: What = "interrupt" if taken.interrupts else "wake"
@@ -131,7 +136,7 @@ class Mailbox:
             stored = await hand_over(session, address, mode=mode, said=said, actor=actor)
         if isinstance(stored, int):
             return stored
-        posts = [Post(address.channel, encode(stored))]
+        posts = [Post(address.channel, encode(stored)), bell(address)]
         if owner is not None:
             posts.append(Request("stop", address).post(owner))
         await self.bus.post(*posts)
@@ -237,7 +242,11 @@ async def hand_over(
         )
         await forget(address).execute(session)
     await session.execute(
-        text("update conversations set status = :status where tenant_id = :tenant and id = :conversation"),
+        text(
+            "update conversations set status = :status, snoozed_until = null, resolved_at = null,"
+            " version = version + 1, updated_at = clock_timestamp()"
+            " where tenant_id = :tenant and id = :conversation"
+        ),
         address.keys() | {"status": "escalated" if mode == "human" else "active"},
     )
     row = await insert_row(
@@ -267,6 +276,12 @@ _INSERT_ROW = text(
     " :language, :parts, :client_message_id, :body_hash)"
     " returning position, id, turn_id, author, kind, language, parts, client_message_id, created_at"
 ).bindparams(bindparam("parts", type_=JSONB))
+_NEXT_CASE = """
+insert into case_numbers as n (tenant_id, last)
+select %(tenant)s, 1 where not exists (
+    select 1 from conversations where tenant_id = %(tenant)s and idempotency_key = %(key)s)
+on conflict (tenant_id) do update set last = n.last + 1 returning last
+"""
 _OPENED = """
 select id, visitor_id, channel, external_id from conversations
 where tenant_id = %(tenant)s and (idempotency_key = %(key)s or id = %(id)s)

@@ -5,7 +5,8 @@ from collections import deque
 
 import structlog
 
-from agents.frames import Frame, Passing, encode
+from agents.frames import Frame, Passing, Stored, encode
+from agents.staff_channel import bell
 from agents.stream import Address
 from foundation.clients.bus.port import Bus, Post
 
@@ -18,6 +19,7 @@ class Publisher:
     def __init__(self, bus: Bus, address: Address) -> None:
         self._bus = bus
         self._channel = address.channel
+        self._bell = bell(address)
         self._waiting: deque[Frame] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -54,6 +56,8 @@ class Publisher:
                 Post(self._channel, encode(frame), "append" if isinstance(frame, Passing) else "clear")
                 for frame in frames
             ]
+            if any(isinstance(frame, Stored) for frame in frames):
+                posts.append(self._bell)
             await self._bus.post(*posts)
         except Exception:
             # Rows are stored and deltas are repeated in the final message: readers get by without.

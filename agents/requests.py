@@ -13,8 +13,9 @@ from agents.stream import Address
 from foundation.clients.bus.port import Post
 from foundation.ids import ConversationId, TenantId
 
-What = Literal["wake", "interrupt", "stop", "release"]
-"""interrupt: wake, and a newer message ends the run that goes on. stop: a person has taken over."""
+What = Literal["wake", "interrupt", "stop", "release", "suggest"]
+"""interrupt: wake, and a newer message ends the run that goes on. stop: a person has taken over. suggest:
+write a reply for staff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Request:
     """The host that asks for a release, to be woken when it is done."""
     position: int = 0
     """Of the message that interrupts: a run that answers it is not meant."""
+    reply_to: str = ""
+    """The channel on which a suggestion is awaited."""
 
     def post(self, host_id: UUID) -> Post:
         """Return what carries it to a host."""
@@ -34,6 +37,7 @@ class Request:
             "conversation": self.address.conversation_id,
             "by": self.by,
             "position": self.position,
+            "reply_to": self.reply_to,
         }
         return Post(host_channel(host_id), orjson.dumps(value))
 
@@ -46,7 +50,8 @@ class Request:
         """
         value = orjson.loads(payload)
         address = Address(TenantId(UUID(value["tenant"])), ConversationId(UUID(value["conversation"])))
-        return cls(value["what"], address, UUID(value["by"]) if value["by"] else None, value["position"])
+        by = UUID(value["by"]) if value["by"] else None
+        return cls(value["what"], address, by, value["position"], value.get("reply_to", ""))
 
 
 def host_channel(host_id: UUID) -> str:

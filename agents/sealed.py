@@ -10,8 +10,9 @@ from typing import Any, Final
 from sqlalchemy import select, text
 
 from agents import actions, model_settings, unfinished
+from agents.privacy import case
 from agents.stream import Address
-from foundation import audit, envelopes, personal
+from foundation import api_keys, audit, envelopes, personal
 from foundation.crypto import KEY_ID, SealBroken, Sealer
 from foundation.database.models import Credentials
 from foundation.identity import oidc_settings, second_factor
@@ -93,6 +94,21 @@ SEALED: Final = (
         ("tenant_id",),
         _plainly(oidc_settings.PURPOSE, lambda row: bytes(row.tenant_id.bytes)),
     ),
+    *(
+        SealedColumn(
+            "api_keys",
+            column,
+            ("tenant_id", "id"),
+            _plainly(api_keys.IDENTITY_PURPOSE, lambda row: api_keys.identity_context(row.tenant_id, row.id)),
+        )
+        for column in ("identity_secret", "former_identity_secret")
+    ),
+    SealedColumn(
+        "privacy_jobs",
+        "subject",
+        ("tenant_id", "id"),
+        _plainly(case.PURPOSE, lambda row: case.job_context(row.tenant_id, row.id)),
+    ),
     SealedColumn("actions", "arguments", _ACTION, _of_action("arguments")),
     SealedColumn("actions", "result", _ACTION, _of_action("result")),
 )
@@ -102,6 +118,7 @@ OF_PEOPLE: Final = "credentials.totp_secret"
 
 PLAIN: Final = frozenset(
     {
+        "api_keys.former_hash",
         "api_keys.hash",
         "approved_answers.vectors",
         "audit.hash",

@@ -117,6 +117,8 @@ class Row:
             return self._control_events(turn)
         extra = next((part for part in self.parts if part["type"] == "text"), {})
         shown = {name: extra.get(name) for name in ("outcome", "confidence", "citations", "offer_person")}
+        if self.author == "staff":
+            shown["author_name"] = extra.get("name")
         message = ("message", turn | self._heading() | {"kind": self.kind} | shown)
         finished = self.kind == "text" and self.turn_id is not None
         return [message, ("done", turn)] if finished else [message]

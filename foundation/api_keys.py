@@ -27,7 +27,7 @@ LISTED = 500
 
 _PREFIX: Mapping[KeyKind, str] = {"server": "sk", "publishable": "pk"}
 _SHOWN = 12
-_PURPOSE = "identity secret"
+IDENTITY_PURPOSE = "identity secret"
 
 
 class TooManyKeys(InvalidInput):
@@ -166,8 +166,8 @@ class ApiKeys:
             until = _end(overlap) if row.identity_secret is not None else None
             row.former_identity_secret = row.identity_secret if until else None
             row.former_identity_until = until
-            context = _context(caller.tenant_id, key_id)
-            row.identity_secret = self.sealer.seal(_PURPOSE, secret.encode(), context)
+            context = identity_context(caller.tenant_id, key_id)
+            row.identity_secret = self.sealer.seal(IDENTITY_PURPOSE, secret.encode(), context)
             after = {"former_until": until.isoformat() if until else None}
             await _record(session, caller, "identity.rotate", key_id, after=after)
             return Made(await _fresh(session, row), secret)
@@ -187,7 +187,7 @@ class ApiKeys:
 
 def identity_secret(sealer: Sealer, tenant_id: TenantId, key_id: KeyId, sealed: bytes) -> str:
     """Return what a company's server signs its visitors' identities with."""
-    return sealer.open(_PURPOSE, sealed, _context(tenant_id, key_id)).decode()
+    return sealer.open(IDENTITY_PURPOSE, sealed, identity_context(tenant_id, key_id)).decode()
 
 
 def key_row(tenant_id: TenantId, kind: KeyKind, key: str, **values: Any) -> ApiKey:
@@ -197,7 +197,7 @@ def key_row(tenant_id: TenantId, kind: KeyKind, key: str, **values: Any) -> ApiK
     )
 
 
-def _context(tenant_id: TenantId, key_id: KeyId) -> bytes:
+def identity_context(tenant_id: TenantId, key_id: KeyId) -> bytes:
     return tenant_id.bytes + key_id.bytes
 
 

@@ -27,6 +27,8 @@ InboxId = NewType("InboxId", UUID)
 SessionId = NewType("SessionId", UUID)
 RoleId = NewType("RoleId", UUID)
 InvitationId = NewType("InvitationId", UUID)
+CustomerId = NewType("CustomerId", UUID)
+CannedId = NewType("CannedId", UUID)
 
 PREFIXES = {
     "tenant": "ten",

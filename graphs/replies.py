@@ -22,6 +22,7 @@ ReplyName = Literal[
     "handover",
     "partial",
     "language",
+    "merged",
 ]
 DEFAULT_PATH: Final = Path(__file__).resolve().parents[1] / "configs" / "replies.yaml"
 
@@ -41,6 +42,10 @@ class Replies:
     def text(self, name: ReplyName, language: Language) -> str:
         """Return a fixed text."""
         return self._texts[name, language]
+
+    def in_language(self, name: ReplyName, language: str | None) -> str:
+        """Return a fixed text in a conversation's language; in Swedish where that is none of ours."""
+        return self.text(name, next((known for known in LANGUAGES if known == language), "sv"))
 
 
 def load_replies(path: Path = DEFAULT_PATH) -> Replies:

@@ -30,6 +30,7 @@ SHOWN: frozenset[str] = frozenset(get_args(Shown))
 _CHAT = "/api/chat/conversations"
 _ADMIN = "/api/admin"
 _AUTH = "/api/auth"
+_CONVERSATION = "/api/admin/conversations/{conversation_id}"
 _SOURCE = "/api/admin/knowledge/sources/{source_id}"
 
 ROUTES: Final[Mapping[str, Permission | Shown]] = {
@@ -72,6 +73,33 @@ ROUTES: Final[Mapping[str, Permission | Shown]] = {
     f"PUT {_ADMIN}/conversations/{{conversation_id}}/messages/{{position}}/rating": "conversation.manage",
     f"GET {_ADMIN}/conversations/{{conversation_id}}/turns": "conversation.read",
     f"GET {_ADMIN}/conversations/{{conversation_id}}/turns/{{turn_id}}": "conversation.read",
+    # Inbox
+    f"GET {_ADMIN}/conversations": "conversation.read",
+    f"GET {_ADMIN}/conversations/counts": "conversation.read",
+    f"GET {_CONVERSATION}": "conversation.read",
+    f"PATCH {_CONVERSATION}": "conversation.manage",
+    f"GET {_CONVERSATION}/messages": "conversation.read",
+    f"POST {_CONVERSATION}/reply": "conversation.reply",
+    f"POST {_CONVERSATION}/notes": "conversation.reply",
+    f"POST {_CONVERSATION}/take-over": "conversation.reply",
+    f"POST {_CONVERSATION}/hand-back": "conversation.reply",
+    f"POST {_CONVERSATION}/messages/{{position}}/reveal": "conversation.reveal",
+    f"GET {_ADMIN}/events": "conversation.read",
+    f"GET {_ADMIN}/customers": "conversation.read",
+    f"GET {_ADMIN}/customers/{{customer_id}}": "conversation.read",
+    f"PATCH {_ADMIN}/customers/{{customer_id}}": "conversation.manage",
+    f"GET {_ADMIN}/inboxes": "conversation.read",
+    f"POST {_ADMIN}/inboxes": "inbox.manage",
+    f"PUT {_ADMIN}/inboxes/{{inbox_id}}": "inbox.manage",
+    f"DELETE {_ADMIN}/inboxes/{{inbox_id}}": "inbox.manage",
+    f"GET {_ADMIN}/canned-replies": "conversation.read",
+    f"POST {_ADMIN}/canned-replies": "inbox.manage",
+    f"PUT {_ADMIN}/canned-replies/{{canned_id}}": "inbox.manage",
+    f"DELETE {_ADMIN}/canned-replies/{{canned_id}}": "inbox.manage",
+    f"POST {_ADMIN}/conversations/{{conversation_id}}/merge": "conversation.manage",
+    f"PUT {_ADMIN}/conversations/{{conversation_id}}/presence": "conversation.read",
+    f"GET {_ADMIN}/conversations/{{conversation_id}}/presence": "conversation.read",
+    f"POST {_CONVERSATION}/suggestion": "conversation.reply",
     # Knowledge
     f"GET {_ADMIN}/knowledge/sources": "knowledge.read",
     f"POST {_ADMIN}/knowledge/sources": "knowledge.write",

@@ -5,16 +5,17 @@ from contextlib import asynccontextmanager
 
 from agents.acceptance import QueueLimits
 from agents.follow import Reader
+from agents.inbox.hub import Hub
 from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.keyspace.valkey import ValkeyKeyspace
 from foundation.clients.limits.valkey import ValkeyLimits
+from foundation.clients.presence.valkey import ValkeyPresence
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Tokens, sealer_of
 from foundation.database.engine import connect
-from foundation.languages import LANGUAGES
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
 from graphs.replies import load_replies
@@ -35,6 +36,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     keyspace = ValkeyKeyspace(settings.require("redis_url"))
     files = FsspecStore(files_root(settings))
     vectors = ChromaIndex(settings.require("chroma_url"))
+    presence = ValkeyPresence(settings.require("redis_url"))
     replies = load_replies()
     identity = identity_for(settings, tenancy)
     key_use = KeyUse(tenancy)
@@ -66,10 +68,10 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             sources=Sources(tenancy, files),
             identity=identity,
             keyspace=keyspace,
-            handover_text=lambda language: next(
-                (replies.text("handover", known) for known in LANGUAGES if known == language),
-                replies.text("handover", "sv"),
-            ),
+            hub=Hub(tenancy, bus),
+            presence=presence,
+            fixed_text=replies.in_language,
+            handover_text=lambda language: replies.in_language("handover", language),
         )
     finally:
         await identity.close()
@@ -77,6 +79,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
         await limits.close()
         await key_use.close()
         await keyspace.close()
+        await presence.close()
         await system.dispose()
         await tenancy.close()
 

@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from admin_api.desk import Desk, id_of
+from agents.inbox.hub import Hub
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.clients.embedding.choice import embedding_model
 from foundation.clients.files.fsspec_store import FsspecStore
 from foundation.clients.keyspace.valkey import ValkeyKeyspace
+from foundation.clients.presence.valkey import ValkeyPresence
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import sealer_of
 from foundation.database.engine import connect
@@ -23,6 +25,7 @@ from foundation.languages import choose
 from foundation.permissions import PERMISSIONS, Principal
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
+from graphs.replies import load_replies
 from graphs.retrieval.choice import retriever_for
 from ingest import records
 from ingest.answers import Answers
@@ -62,6 +65,7 @@ async def at_desk(
         tenancy = Tenancy(connect(running.require("database_url")), sealer)
         bus = ValkeyBus(running.require("redis_url"))
         keyspace = ValkeyKeyspace(running.require("redis_url"))
+        presence = ValkeyPresence(running.require("redis_url"))
         try:
             tenant_id = await tenancy.tenant_of_slug(slug)
             if tenant_id is None:
@@ -70,11 +74,26 @@ async def at_desk(
             model = embedding_model(running)
             retriever = retriever_for(running, tenancy, vectors)
             caller = Principal(tenant_id, "cli", PERMISSIONS)
-            desk = Desk(caller, "en", tenancy, files, vectors, bus, model, retriever, sealer, keyspace)
+            desk = Desk(
+                caller,
+                language="en",
+                tenancy=tenancy,
+                files=files,
+                vectors=vectors,
+                bus=bus,
+                embedding_model=model,
+                retriever=retriever,
+                sealer=sealer,
+                hub=Hub(tenancy, bus),
+                presence=presence,
+                keyspace=keyspace,
+                fixed_text=load_replies().in_language,
+            )
             return await command(desk, *arguments)
         finally:
             await keyspace.close()
             await bus.close()
+            await presence.close()
             await tenancy.close()
 
 

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agents.assembly import assemble
 from agents.deployment import Assemble, ServeWaker, host_app, keep_to_own_address
+from agents.inbox.changing import Changes
+from agents.inbox.clock import tick_for_ever
 from agents.scaling import BUSY, CpuShare, gateway_scaling
 from agents.waker import Waker, sweep_for_ever
 from foundation.settings import Settings
@@ -70,6 +72,7 @@ def front_door(settings: Settings, hosts: Assemble = assemble) -> ray_serve.Appl
                 open_services(settings, waker) as opened,
                 running(_sweeper(opened, waker)),
                 running(keep_up(opened)),
+                running(tick_for_ever(opened.system, Changes(opened.tenancy, opened.bus))),
             ):
                 yield opened
 

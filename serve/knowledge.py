@@ -6,6 +6,7 @@ from admin_api import (
     archive,
     behaviour,
     embeddings,
+    inbox,
     keys,
     knowledge,
     people,
@@ -34,6 +35,9 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         retriever=services.retriever,
         letters=services.identity.letters,
         sealer=services.sealer,
+        hub=services.hub,
+        presence=services.presence,
+        fixed_text=services.fixed_text,
     )
 
 
@@ -44,6 +48,7 @@ async def _desk(request: Request, services: ServicesDep, caller: Caller) -> None
 router = APIRouter()
 router.include_router(behaviour.router, prefix="/api/admin", dependencies=[Depends(_desk)])
 router.include_router(people.router, prefix="/api/admin", dependencies=[Depends(_desk)])
+router.include_router(inbox.router, prefix="/api/admin", dependencies=[Depends(_desk)])
 router.include_router(knowledge.router, prefix="/api/admin/knowledge", dependencies=[Depends(_desk)])
 router.include_router(keys.router, prefix="/api/admin", dependencies=[Depends(_desk)])
 router.include_router(keys.tenant_router, prefix="/api/tenant", dependencies=[Depends(_desk)])

@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.follow import Reader
+from agents.inbox.hub import Hub
 from agents.mailbox import Mailbox
 from agents.waker import Waker
 from foundation.clients.bus.port import Bus
 from foundation.clients.files.port import FileStore
 from foundation.clients.keyspace.port import Keyspace
 from foundation.clients.limits.port import Limits
+from foundation.clients.presence.port import Presence
 from foundation.clients.vectors.port import VectorIndex
 from foundation.crypto import Sealer, Tokens
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
+from graphs.replies import ReplyName
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
 from serve.counters import Counters
@@ -48,6 +51,12 @@ class Services:
     identity: Identity
     keyspace: Keyspace
     """For erasing; conversations use the bus and the cache."""
+    hub: Hub
+    """Live events for staff."""
+    presence: Presence
+    """Who of staff is where."""
+    fixed_text: Callable[[ReplyName, str | None], str]
+    """What customers read at certain moments, by the conversation's language."""
     handover_text: Callable[[str | None], str]
     """What the customer reads when a person takes over, by language."""
     counters: Counters = field(default_factory=Counters)

@@ -29,7 +29,7 @@ class Case:
             "conversations": sorted(str(one) for one in self.found.conversations),
             "visitors": sorted(str(one) for one in self.found.visitors),
         }
-        return sealer.seal(PURPOSE, json.dumps(value).encode(), _context(tenant_id, job_id))
+        return sealer.seal(PURPOSE, json.dumps(value).encode(), job_context(tenant_id, job_id))
 
     @classmethod
     def opened(cls, sealer: Sealer, sealed: bytes, tenant_id: TenantId, job_id: UUID) -> "Case":
@@ -38,12 +38,12 @@ class Case:
         Raises:
             SealBroken: it was altered, or is another job's.
         """
-        value = json.loads(sealer.open(PURPOSE, bytes(sealed), _context(tenant_id, job_id)))
+        value = json.loads(sealer.open(PURPOSE, bytes(sealed), job_context(tenant_id, job_id)))
         conversations, visitors = (
             frozenset(map(UUID, value[name])) for name in ("conversations", "visitors")
         )
         return cls(Subject.model_validate(value["subject"]), Found(conversations, visitors))
 
 
-def _context(tenant_id: TenantId, job_id: UUID) -> bytes:
+def job_context(tenant_id: TenantId, job_id: UUID) -> bytes:
     return f"{tenant_id}/{job_id}".encode()

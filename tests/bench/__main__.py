@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import (
+    admin,
     busy,
     density,
     first_answer,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
     "turns": lambda _data: turns.measure(),
     "stream": lambda _data: stream.measure(),
     "gate": lambda _data: gate.measure(),
+    "admin": lambda _data: admin.measure(),
     "growth": lambda _data: growth.measure(),
     "density": lambda _data: density.measure(),
     "flood": lambda _data: flood.measure(),

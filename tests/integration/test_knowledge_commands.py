@@ -8,11 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from admin_api.desk import Desk, id_of
+from agents.inbox.hub import Hub
 from foundation.clients.keyspace.valkey import ValkeyKeyspace
+from foundation.clients.presence.fakes import LocalPresence
 from foundation.errors import InvalidInput, StartError
 from foundation.ids import CrawlId, SourceId
 from foundation.permissions import PERMISSIONS, Principal
 from foundation.tenancy import Tenancy
+from graphs.replies import load_replies
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.crawler import Crawler
 from ingest.crawls import Crawls
@@ -54,6 +57,9 @@ def desk_of(house: House) -> Desk:
         retriever,
         SEALER,
         ValkeyKeyspace("redis://127.0.0.1:9"),  # no command here erases
+        Hub(house.tenancy, house.bus),
+        LocalPresence(),
+        load_replies().in_language,
     )
 
 

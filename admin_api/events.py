@@ -1,0 +1,46 @@
+"""The stream of live events that staff follow."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from time import monotonic
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.responses import StreamingResponse
+
+from admin_api.desk import DeskDep
+from agents.inbox.events import Place, StaffEvent
+
+HEARTBEAT_S = 15.0
+LIFE_S = 300.0
+"""A stream ends after this and its client comes back, with whatever it may see by then."""
+
+router = APIRouter(tags=["inbox"])
+
+
+@router.get("/events", response_class=StreamingResponse)
+async def events(
+    desk: DeskDep, last_event_id: Annotated[str | None, Header(max_length=100)] = None
+) -> StreamingResponse:
+    """Follow what happens in the inbox, from now on or from `Last-Event-ID`: nothing is lost or repeated."""
+    since = Place.parse(last_event_id) if last_event_id else None
+    return StreamingResponse(
+        _encoded(desk.hub.follow(desk.tenant_id, since)),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _encoded(batches: AsyncGenerator[list[StaffEvent], None]) -> AsyncGenerator[bytes, None]:
+    begun = said = monotonic()
+    async with aclosing(batches):
+        async for batch in batches:
+            if batch:
+                said = monotonic()
+                yield b"".join(event.wire for event in batch)
+            elif monotonic() - said >= HEARTBEAT_S:
+                # A comment in quiet times lets both ends notice a dead connection.
+                said = monotonic()
+                yield b": hb\n\n"
+            if monotonic() - begun >= LIFE_S:
+                return

@@ -1,0 +1,90 @@
+"""What staff may read: masked words, nothing of other tenants, and what a search finds."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from foundation.database.roles import DatabaseUrls
+from foundation.tenancy import Tenancy
+from tests.integration.test_inbox_http import INBOX, Office, make_office
+from tests.support.gateway import FrontDoor, front_door, settings_for
+
+
+@pytest.fixture
+async def door(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
+    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def office(door: FrontDoor, tenancy: Tenancy) -> Office:
+    return await make_office(door, tenancy)
+
+
+async def test_identity_numbers_are_masked_until_somebody_says_why(office: Office) -> None:
+    secret = "Mitt nummer är 19121212-1212, mejla a@example.com"
+    chat = await office.chat()
+    await chat.answered(secret)
+    path = f"{INBOX}/{chat.conversation_id}"
+    one = await office.did("GET", path)
+    [message, *_] = (await office.did("GET", f"{path}/messages"))["messages"]
+    assert message["masked"] is True
+    for shown in (one["subject"], one["preview"], message["text"], str(await office.did("GET", INBOX))):
+        assert "1212" not in shown
+        assert "a@example.com" in shown
+    reveal = f"{path}/messages/{message['position']}/reveal"
+    for body in ({}, {"reason": " "}):
+        assert (await office.call("POST", reveal, body)).status_code == 422
+    told = await office.did("POST", reveal, {"reason": "Kontroll mot ordern"})
+    assert told == {"text": secret}
+    [row] = await office.rows("select action, subject, after from audit")
+    assert (row.action, row.after) == ("message.reveal", {"reason": "Kontroll mot ordern"})
+    assert row.subject == f"{chat.conversation_id}/{message['position']}"
+    nowhere = f"{path}/messages/999/reveal"
+    assert (await office.call("POST", nowhere, {"reason": "x"})).status_code == 404
+
+
+async def test_another_tenants_conversations_do_not_exist(
+    office: Office, door: FrontDoor, tenancy: Tenancy
+) -> None:
+    chat = await office.chat("Hej, hemlig jacka")
+    other = await make_office(door, tenancy)
+    assert await other.ids() == []
+    assert await other.ids("q=jacka") == []
+    path = f"{INBOX}/{chat.conversation_id}"
+    for method, end, body in (
+        ("GET", "", None),
+        ("PATCH", "", {"labels": ["x"]}),
+        ("GET", "/messages", None),
+        ("POST", "/reply", {"text": "x"}),
+        ("POST", "/notes", {"text": "x"}),
+        ("POST", "/take-over", None),
+        ("POST", "/hand-back", None),
+        ("POST", "/messages/1/reveal", {"reason": "x"}),
+    ):
+        assert (await other.call(method, path + end, body)).status_code == 404, end
+    assert await office.audited() == await other.audited() == []
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("jackor", True),  # Swedish, another form
+        ("jackets", True),  # English, another form
+        ("order A-20391", True),
+        ("#1", True),
+        ("1", True),
+        ("skor", False),
+        ("och", False),
+        ("' | & ! <-> \\ :*", False),
+        ("%", False),
+    ],
+)
+async def test_search_finds_words_in_both_languages_and_case_numbers(
+    office: Office, q: str, found: bool
+) -> None:
+    chat = await office.chat("Hej, jag väntar på jackorna i order A-20391. Is the jacket lost?")
+    page = (await office.client.get(INBOX, params={"q": q}, headers=office.server)).json()
+    ids = [one["conversation_id"] for one in page["conversations"]]
+    assert ids == ([chat.conversation_id] if found else [])
