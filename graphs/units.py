@@ -103,10 +103,10 @@ def _cut(body: str, kind: Kind, *, final: bool) -> int | None:
     """Return where the unit at the beginning of `body` ends; None: more must be seen."""
     if kind == "fence":
         return _fence_end(body, final=final)
+    end, known = _block_end(body, kind, final=final)
     if kind == "table":
-        return _block_end(body, kind, final=final)
-    end = _block_end(body, kind, final=final)
-    return _prose_cut(body, end, sentences=kind == "prose", final=final)
+        return end
+    return _prose_cut(body[:known], end, sentences=kind == "prose", final=final)
 
 
 def _fence_end(body: str, *, final: bool) -> int | None:
@@ -116,28 +116,29 @@ def _fence_end(body: str, *, final: bool) -> int | None:
     return len(body) if final else None
 
 
-def _block_end(body: str, kind: Kind, *, final: bool) -> int | None:
-    """Return the line break (or end) at which a table, item, heading or paragraph is over."""
+def _block_end(body: str, kind: Kind, *, final: bool) -> tuple[int | None, int]:
+    """Return the line break (or end) at which a table, item, heading or paragraph is over, None as long as it
+    is not known, and how much of the body surely belongs to it: a line that has just begun may be anything.
+    """
     at = body.find("\n")
     while at >= 0:
         if kind in ("item", "heading"):
-            return at
+            return at, at
         following = body[at + 1 :].lstrip(" \t")
         if not following and not final:
-            return None
+            return None, at
         begins = _kind(following, final=final) if following else "prose"
         if begins is None:
-            return None
+            return None, at
         same = begins == kind and not following.startswith("\n") and following
         if not same:
-            return at
+            return at, at
         at = body.find("\n", at + 1)
-    return len(body) if final else None
+    return (len(body) if final else None), len(body)
 
 
-def _prose_cut(body: str, block_end: int | None, *, sentences: bool, final: bool) -> int | None:
+def _prose_cut(region: str, block_end: int | None, *, sentences: bool, final: bool) -> int | None:
     """Return the first sentence's end within the block; beyond `LONG` characters, a clause's."""
-    region = body if block_end is None else body[:block_end]
     whole = final or block_end is not None
     clause: int | None = None
     for found in _BREAK.finditer(region):

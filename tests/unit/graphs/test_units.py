@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graphs.units import LONG, TOO_LONG, Splitter, Unit, split, units
@@ -75,6 +75,7 @@ def test_any_chunking_gives_the_same_units(text: str, data: st.DataObject) -> No
 
 
 @settings(max_examples=200, deadline=None)
+@example(text="1\n|111! 11")
 @given(text=TEXTS)
 def test_one_character_at_a_time_gives_the_same_units(text: str) -> None:
     splitter = Splitter()
