@@ -174,7 +174,7 @@ async def test_no_request_breaks_the_contract(
     settings = settings_for(database_urls, redis_url, tmp_path, chroma_url=chroma_url)
     loop = asyncio.get_running_loop()
     async with front_door(settings) as door:
-        world = await open_world(door.client, tenancy, chroma_url, tmp_path, "ärlig", release=1)
+        world = await open_world(door, tenancy, chroma_url, tmp_path, "ärlig", release=1)
 
         def ids_of(route: str) -> Ids:
             maker = MAKERS.get(route) or maker_of(route) or IN_BODY.get(route, [None])[0]

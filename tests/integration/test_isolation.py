@@ -53,8 +53,8 @@ def settings(database_urls: DatabaseUrls, redis_url: str, chroma_url: str, tmp_p
 async def open_pair(settings: Settings, tenancy: Tenancy, superuser_url: str) -> AsyncIterator[Pair]:
     chroma_url, folder = settings.require("chroma_url"), settings.home
     async with front_door(settings) as door:
-        own = await open_world(door.client, tenancy, chroma_url, folder, "ärlig", release=1)
-        other = await open_world(door.client, tenancy, chroma_url, folder, CANARY, release=1_000)
+        own = await open_world(door, tenancy, chroma_url, folder, "ärlig", release=1)
+        other = await open_world(door, tenancy, chroma_url, folder, CANARY, release=1_000)
         with closing(Witness(superuser_url)) as witness:
             yield Pair(own, other, witness, door.services.tenancy.engine)
 
@@ -110,7 +110,7 @@ async def go_through_all(pair: Pair) -> None:
         if case.has_ids:
             foreign += 1
             # Another tenant's ids, and what opens one's own: a visitor shows the token of their conversation.
-            shown = {**theirs, "visitor_token": mine.get("visitor_token", "")}
+            shown = mine if case.mixed else {**theirs, "visitor_token": mine.get("visitor_token", "")}
             status, text = await call(own, case, shown, case.build(own, theirs))
             if status != 404:
                 leaks.append(f"{case}: {status} {text[:200]}")

@@ -1,16 +1,17 @@
 """What is sent to each route, so that a tenant's own call succeeds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foundation.ids import new_uuid
 from serve.access import ROUTES
 from serve.openapi import examples
 from tests.isolation import world as make
 from tests.isolation.world import Ids, Maker, World, maker_of
 
-OUTSIDE = frozenset({"nothing", "this machine", "metrics token", "session"})
+OUTSIDE = frozenset({"nothing", "this machine", "metrics token", "session", "mailed token"})
 """Shown by those who call no tenant's routes."""
 
 _ADMIN = "/api/admin"
@@ -33,6 +34,34 @@ def _topic(world: World, _ids: Ids) -> Request:
     return {"json": {"kind": "topic", "name": world.word, "options": {"deny_words": [world.word]}}}
 
 
+def _provider(_world: World, _ids: Ids) -> Request:
+    return {"json": make.PROVIDER}
+
+
+def _invited(_world: World, _ids: Ids) -> Request:
+    return {"json": {"email": f"{new_uuid().hex}@example.com", "role": "viewer"}}
+
+
+def _role(_world: World, _ids: Ids) -> Request:
+    return {"json": {"name": new_uuid().hex, "permissions": ["knowledge.read"]}}
+
+
+def _canned(_world: World, _ids: Ids) -> Request:
+    return {"json": {"shortcut": new_uuid().hex, "text_sv": "Hej!"}}
+
+
+def _inbox(_world: World, _ids: Ids) -> Request:
+    return {"json": {"name": new_uuid().hex}}
+
+
+def _merge(_world: World, ids: Ids) -> Request:
+    return {"json": {"into": ids["into"]}}
+
+
+def _own_key(_world: World, _ids: Ids) -> Request:
+    return {"json": {"overlap_hours": 24}}
+
+
 def _file(world: World, _ids: Ids) -> Request:
     return {"files": {"file": ("returer.md", world.text().encode())}}
 
@@ -46,6 +75,17 @@ REQUESTS: Mapping[str, Build] = {
     f"POST {_SOURCES}": _file,
     f"PUT {_SOURCES}/{{source_id}}/content": _file,
     f"GET {_SOURCES}/{{source_id}}/versions/{{number}}/diff": lambda _w, _i: {"params": {"to": 2}},
+    f"PUT {_ADMIN}/oidc": _provider,
+    f"POST {_ADMIN}/invitations": _invited,
+    f"POST {_ADMIN}/roles": _role,
+    f"POST {_ADMIN}/canned-replies": _canned,
+    f"PUT {_ADMIN}/canned-replies/{{canned_id}}": _canned,
+    f"POST {_ADMIN}/inboxes": _inbox,
+    f"PUT {_ADMIN}/inboxes/{{inbox_id}}": _inbox,
+    f"PUT {_ADMIN}/roles/{{role_id}}": _role,
+    f"POST {_ADMIN}/conversations/{{conversation_id}}/merge": _merge,
+    "POST /api/tenant/api-key": _own_key,
+    "DELETE /api/tenant": lambda world, _ids: {"json": {"slug": f"t-{world.tenant_id.hex}"}},
     "POST /api/knowledge/import": lambda _world, ids: {"files": {"file": Path(ids["archive"]).read_bytes()}},
 }
 """Bodies and parameters: the examples of the API's description, or what says the tenant's word."""
@@ -60,10 +100,24 @@ MAKERS: Mapping[str, Maker] = {
     f"POST {_SOURCES}/{{source_id}}/versions/{{number}}/restore": make.source_with_two_versions,
     f"POST {_ADMIN}/knowledge/crawls/{{crawl_id}}/resync": make.rested_crawl,
     "POST /api/knowledge/import": make.archive,
+    f"POST {_CHAT}/{{conversation_id}}/token": make.visited,
+    f"GET {_ADMIN}/oidc": make.oidc,
+    f"DELETE {_ADMIN}/oidc": make.oidc,
+    f"POST {_ADMIN}/conversations/{{conversation_id}}/merge": make.two_of_a_customer,
+    f"GET {_ADMIN}/privacy/erasures/{{job_id}}": make.person_erasure,
 }
 """Where the route needs more than what its first placeholder stands for."""
 
 # The ids in `after` of a list are places in an order: they name nothing, and show nothing but one's own.
+_CONVERSATION = f"{_ADMIN}/conversations/{{conversation_id}}"
+MIXED: Sequence[tuple[str, Maker, Build]] = (
+    (f"PATCH {_CONVERSATION}", make.with_inbox, lambda _w, ids: {"json": {"inbox_id": ids["inbox_id"]}}),
+    (f"PATCH {_CONVERSATION}", make.customer, lambda _w, ids: {"json": {"customer_id": ids["customer_id"]}}),
+    (f"PATCH {_CONVERSATION}", make.with_member, lambda _w, ids: {"json": {"assignee_id": ids["person_id"]}}),
+    (f"POST {_CONVERSATION}/merge", make.two_of_a_customer, _merge),
+)
+"""Another tenant's ids in the body of a call to something of one's own."""
+
 _ONLY_IN_BODY = {"POST /api/conversations/handover"}
 IN_BODY: Mapping[str, tuple[Maker, Build]] = {
     "POST /api/chat/message": (
@@ -78,6 +132,7 @@ IN_BODY: Mapping[str, tuple[Maker, Build]] = {
         make.answered,
         lambda _w, ids: {"json": {"conversation_id": ids["conversation_id"]}},
     ),
+    "POST /api/tenant/api-key": (make.server_key, lambda _w, ids: {"json": {"key_id": ids["key_id"]}}),
     f"PUT {_ADMIN}/policies/order": (
         make.policy,
         lambda _w, ids: {"json": {"policy_ids": [ids["policy_id"]]}},
@@ -94,9 +149,11 @@ class Case:
     maker: Maker | None
     build: Build
     in_body: bool = False
+    mixed: bool = False
+    """Whether the path is one's own, and only the body another tenant's."""
 
     def __str__(self) -> str:
-        return f"{self.route} (body)" if self.in_body else self.route
+        return f"{self.route} (body)" if self.in_body or self.mixed else self.route
 
     @property
     def has_ids(self) -> bool:
@@ -132,4 +189,6 @@ def cases() -> list[Case]:
         for route in routes
         if route not in _ONLY_IN_BODY
     ]
-    return plain + [Case(route, *more, in_body=True) for route, more in IN_BODY.items()]
+    plain.sort(key=lambda case: case.route == "DELETE /api/tenant")  # nothing comes after it
+    in_body = [Case(route, *more, in_body=True) for route, more in IN_BODY.items()]
+    return [*in_body, *(Case(*more, mixed=True) for more in MIXED), *plain]

@@ -9,14 +9,22 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-from foundation.ids import SourceId, TenantId, parse
+from foundation.ids import PersonId, SourceId, TenantId, new_uuid, parse, show
 from foundation.tenancy import Tenancy
-from tests.support.gateway import add_key
+from serve.upkeep import privacy_worker
+from tests.support.gateway import FrontDoor, add_key
 from tests.support.house import House
 from tests.support.tenants import make_tenant
 
 CANARY = "kanariefågel"
 """In every text that the other tenant writes: nobody else may ever read it."""
+
+PROVIDER = {
+    "issuer": "https://1.1.1.1",
+    "client_id": "replik",
+    "client_secret": "s",
+    "domains": ["x.example"],
+}
 
 Ids = dict[str, str]
 
@@ -25,7 +33,7 @@ Ids = dict[str, str]
 class World:
     """A tenant, its keys and its knowledge base, behind a real front door."""
 
-    client: httpx.AsyncClient
+    door: FrontDoor
     house: House
     tenant_id: TenantId
     server_key: str
@@ -34,6 +42,10 @@ class World:
     """In every text that it writes."""
     folder: Path
     made: int = field(default=0)
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        return self.door.client
 
     def headers(self, token: str | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {token or self.server_key}"}
@@ -55,14 +67,14 @@ class World:
 
 
 async def open_world(
-    client: httpx.AsyncClient, tenancy: Tenancy, chroma_url: str, folder: Path, word: str, *, release: int
+    door: FrontDoor, tenancy: Tenancy, chroma_url: str, folder: Path, word: str, *, release: int
 ) -> World:
     """Make a tenant. Its releases count from `release` on, or both tenants would have the same numbers."""
     tenant_id = await make_tenant(tenancy)
     async with tenancy.session(tenant_id) as session:
         await session.execute(text("update releases set number = :number"), {"number": release})
     return World(
-        client,
+        door,
         House(tenancy, tenant_id, chroma_url, folder),
         tenant_id,
         await add_key(tenancy, tenant_id, "server"),
@@ -146,6 +158,96 @@ async def answered(world: World) -> Ids:
     }
 
 
+async def person(world: World) -> Ids:
+    """A member of the team."""
+    person_id = PersonId(new_uuid())
+    async with world.house.tenancy.person(person_id, world.tenant_id) as session:
+        await session.execute(
+            text("insert into people (id, email, name) values (:id, :email, :name)"),
+            {"id": person_id, "email": f"{person_id.hex}@example.com", "name": world.word},
+        )
+        await session.execute(
+            text("insert into memberships (tenant_id, person_id, role) values (:tenant, :id, 'viewer')"),
+            {"tenant": world.tenant_id, "id": person_id},
+        )
+    return {"person_id": show("person", person_id)}
+
+
+async def role(world: World) -> Ids:
+    world.made += 1
+    body = {"name": f"{world.word} {world.made}", "permissions": ["knowledge.read"]}
+    return {"role_id": (await world.did("POST", "/api/admin/roles", json=body))["id"]}
+
+
+async def invitation(world: World) -> Ids:
+    body = {"email": f"{new_uuid().hex}@example.com", "role": "viewer"}
+    return {"invitation_id": (await world.did("POST", "/api/admin/invitations", json=body))["id"]}
+
+
+async def key(world: World) -> Ids:
+    body = {"kind": "publishable", "name": world.word}
+    return {"key_id": (await world.did("POST", "/api/admin/keys", json=body))["key"]["key_id"]}
+
+
+async def server_key(world: World) -> Ids:
+    body = {"kind": "server", "name": world.word, "scopes": ["chat.use"]}
+    return {"key_id": (await world.did("POST", "/api/admin/keys", json=body))["key"]["key_id"]}
+
+
+async def oidc(world: World) -> Ids:
+    """A provider of the tenant's own, by which no path names anything."""
+    await world.did("PUT", "/api/admin/oidc", json=PROVIDER)
+    return {}
+
+
+async def inbox(world: World) -> Ids:
+    world.made += 1
+    made = await world.did("POST", "/api/admin/inboxes", json={"name": f"{world.word} {world.made}"})
+    return {"inbox_id": made["inbox_id"]}
+
+
+async def with_inbox(world: World) -> Ids:
+    return await answered(world) | await inbox(world)
+
+
+async def with_member(world: World) -> Ids:
+    return await answered(world) | await person(world)
+
+
+async def canned(world: World) -> Ids:
+    world.made += 1
+    body = {"shortcut": f"s{world.made}", "text_sv": world.word}
+    return {"canned_id": (await world.did("POST", "/api/admin/canned-replies", json=body))["canned_id"]}
+
+
+async def customer(world: World) -> Ids:
+    ids = await answered(world)
+    found = await world.did("GET", f"/api/admin/conversations/{ids['conversation_id']}")
+    return ids | {"customer_id": found["customer"]["customer_id"]}
+
+
+async def two_of_a_customer(world: World) -> Ids:
+    """A conversation, and another of the same customer to merge it into."""
+    first, second = await customer(world), await answered(world)
+    body = {"customer_id": first["customer_id"]}
+    await world.did("PATCH", f"/api/admin/conversations/{second['conversation_id']}", json=body)
+    return first | {"into": second["conversation_id"]}
+
+
+async def export(world: World) -> Ids:
+    """An export of one person's data, worked off."""
+    ids = await answered(world)
+    body = {"conversation_id": ids["conversation_id"]}
+    job_id = (await world.did("POST", "/api/admin/privacy/exports", json=body))["job_id"]
+    await privacy_worker(world.door.services).run(world.tenant_id, parse("privacy", job_id))
+    return {"job_id": job_id}
+
+
+async def person_erasure(world: World) -> Ids:
+    body = {"email": f"{new_uuid().hex}@example.com"}
+    return {"job_id": (await world.did("POST", "/api/admin/privacy/erasures", json=body))["job_id"]}
+
+
 async def visited(world: World) -> Ids:
     """A conversation of a visitor in the widget."""
     started = await world.client.post(
@@ -176,6 +278,14 @@ _BY_PLACEHOLDER: dict[str, Maker] = {
     "approved_id": approved,
     "number": release,
     "conversation_id": answered,
+    "person_id": person,
+    "role_id": role,
+    "invitation_id": invitation,
+    "key_id": key,
+    "inbox_id": inbox,
+    "canned_id": canned,
+    "customer_id": customer,
+    "job_id": export,
 }
 
 
