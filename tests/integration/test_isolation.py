@@ -46,7 +46,7 @@ def superuser_url(database_urls: DatabaseUrls) -> str:
 
 @pytest.fixture
 def settings(database_urls: DatabaseUrls, redis_url: str, chroma_url: str, tmp_path: Path) -> Settings:
-    return settings_for(database_urls, redis_url, tmp_path, chroma_url=chroma_url)
+    return settings_for(database_urls, redis_url, tmp_path, chroma_url=chroma_url, rate_limits="off")
 
 
 @asynccontextmanager

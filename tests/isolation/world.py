@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
+from foundation.identity.sessions import Client, begin
 from foundation.ids import PersonId, SourceId, TenantId, new_uuid, parse, show
 from foundation.tenancy import Tenancy
 from serve.upkeep import privacy_worker
@@ -158,7 +159,7 @@ async def answered(world: World) -> Ids:
     }
 
 
-async def person(world: World) -> Ids:
+async def person(world: World, role: str = "viewer") -> Ids:
     """A member of the team."""
     person_id = PersonId(new_uuid())
     async with world.house.tenancy.person(person_id, world.tenant_id) as session:
@@ -167,10 +168,21 @@ async def person(world: World) -> Ids:
             {"id": person_id, "email": f"{person_id.hex}@example.com", "name": world.word},
         )
         await session.execute(
-            text("insert into memberships (tenant_id, person_id, role) values (:tenant, :id, 'viewer')"),
-            {"tenant": world.tenant_id, "id": person_id},
+            text("insert into memberships (tenant_id, person_id, role) values (:tenant, :id, :role)"),
+            {"tenant": world.tenant_id, "id": person_id, "role": role},
         )
     return {"person_id": show("person", person_id)}
+
+
+async def signed_in(world: World, role: str) -> Ids:
+    """Return the headers of somebody of the team who has just signed in."""
+    person_id = PersonId(parse("person", (await person(world, role))["person_id"]))
+    client = Client("test", "127.0.0.1")
+    async with world.house.tenancy.person(person_id, world.tenant_id) as session:
+        token = await begin(session, person_id, client, tenant_id=world.tenant_id)
+    cookie = {"Cookie": f"replik_session={token}"}
+    state = await world.client.get("/api/auth/session", headers=cookie)
+    return cookie | {"X-CSRF-Token": state.json()["csrf_token"]}
 
 
 async def role(world: World) -> Ids:
