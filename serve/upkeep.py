@@ -4,19 +4,17 @@ from agents.privacy.jobs import PrivacyWorker
 from agents.privacy.stores import Stores
 from agents.retention import RetentionWorker
 from agents.upkeep import keep_up_for_ever
-from foundation.crypto import Sealer
 from serve.services import Services
 
 
 def privacy_worker(services: Services) -> PrivacyWorker:
     """Return what works off exports and erasures."""
     stores = Stores(services.tenancy, services.keyspace, services.vectors, services.files)
-    sealer = Sealer.of(services.settings.require("encryption_key"))
-    return PrivacyWorker(services.system, stores, services.bus, sealer)
+    return PrivacyWorker(services.system, stores, services.bus, services.sealer)
 
 
 def retention_worker(services: Services) -> RetentionWorker:
-    """Return what deletes old conversations and traces."""
+    """Return what deletes old conversations, traces and people's ended sessions."""
     return RetentionWorker(services.system, services.tenancy)
 
 
