@@ -195,6 +195,31 @@ async def test_others_words_and_what_the_company_wrote_are_told_apart(
     assert await told(staff, (EMAIL,), tmp_path) == ["1"]  # the source's file
 
 
+async def test_a_customer_has_conversations_by_profile_and_by_external_id(
+    door: FrontDoor, tenancy: Tenancy
+) -> None:
+    staff = await Staff.of_new_tenant(door, tenancy)
+    first, second, vouched, other = [await staff.ask(f"Fråga {n}") for n in range(4)]
+    customer_id = (await staff.did("GET", f"{INBOX}/{first['conversation_id']}"))["customer"]["customer_id"]
+    await staff.did("PATCH", f"/api/admin/customers/{customer_id}", {"external_id": "K-1"})
+    await staff.did("PATCH", f"{INBOX}/{second['conversation_id']}", {"customer_id": customer_id})
+    async with tenancy.session(staff.tenant_id) as session:
+        vouch = text("update conversations set external_id = 'K-1', verified = true where id = :id")
+        await session.execute(vouch, {"id": conversation_of(vouched)})
+    for subject in ({"customer_id": customer_id}, {"external_id": "K-1"}):
+        asked = await staff.did("POST", f"{PRIVACY}/exports", subject)
+        told_of = (await worked(staff, f"{PRIVACY}/exports/{asked['job_id']}"))["report"]["exported"]
+        assert (told_of["conversations"], told_of["customers"]) == (3, 3), subject
+    asked = await staff.did("POST", f"{PRIVACY}/erasures", {"customer_id": customer_id})
+    done = await worked(staff, f"{PRIVACY}/erasures/{asked['job_id']}")
+    assert (done["state"], done["report"]["erased"]["customers"]) == ("done", 3)
+    left = await staff.rows("select c.id from conversations c join customers k on k.id = c.customer_id")
+    assert [row.id for row in left] == [conversation_of(other)]
+    assert (
+        await staff.call("PATCH", f"/api/admin/customers/{customer_id}", {"name": "A"})
+    ).status_code == 404
+
+
 class Away:
     """Valkey, when it is away."""
 
