@@ -1,4 +1,4 @@
-"""Deletes what a tenant keeps for a time only: old conversations and traces, batch by batch.
+"""Deletes what a tenant keeps for a time only: old conversations, their customers, traces; batch by batch.
 
 In `agents`, and run by the gateways beside the sweeper: conversations are written nowhere else, and the
 ingestion's clock may not import them. A run that is cut short is taken up by any gateway; what it deleted is
@@ -28,6 +28,7 @@ EVERY: Final = timedelta(hours=6)
 _LEASE_S: Final = 120.0
 _AT_ONCE: Final = 20
 _BATCH: Final = 200
+_FORGET_AT_ONCE: Final = 10_000
 _FIRST: Final = UUID(int=0)
 
 
@@ -44,6 +45,11 @@ class RetentionWorker:
             found = await connection.execute(text("select * from due_retention(:every, :n)"), values)
             due = [TenantId(row.tenant_id) for row in found]
         return sum([await self.clear(tenant_id, datetime.now(UTC)) for tenant_id in due])
+
+    async def forget_access(self) -> int:
+        """Delete people's sessions and mailed tokens that are over, some at a time; return how many."""
+        async with self.system.begin() as connection:
+            return int(await connection.scalar(text("select forget_access(:n)"), {"n": _FORGET_AT_ONCE}) or 0)
 
     async def clear(self, tenant_id: TenantId, now: datetime) -> bool:
         """Delete what is too old at `now`; return whether nobody else is at it."""
@@ -80,8 +86,11 @@ class RetentionWorker:
                 if old:
                     known = {"tenant": tenant_id, "ids": old, "before": before}
                     await session.execute(_LOCK, known)
+                    known["customers"] = list((await session.execute(_WHOSE, known)).scalars())
                     gone = await session.execute(_DELETE, known)
                     await _count(session, tenant_id, "conversations", len(gone.all()))
+                    left = await session.execute(_LAST_OF, known)
+                    await _count(session, tenant_id, "customers", len(left.all()))
             if len(seen) < self.batch:
                 return
             after = seen[-1].id
@@ -145,6 +154,16 @@ _DELETE = text(
     "delete from conversations c where c.tenant_id = :tenant and c.id = any(:ids)"
     " and not exists (select 1 from messages m where m.tenant_id = c.tenant_id"
     " and m.conversation_id = c.id and m.created_at >= :before) returning c.id"
+)
+# Locked, so that nobody begins a conversation as one of them meanwhile.
+_WHOSE = text(
+    "select id from customers where tenant_id = :tenant and id in (select customer_id from conversations"
+    " where tenant_id = :tenant and id = any(:ids)) order by id for update"
+)
+_LAST_OF = text(
+    "delete from customers k where k.tenant_id = :tenant and k.id = any(:customers)"
+    " and k.updated_at < :before and not exists (select 1 from conversations c"
+    " where c.tenant_id = k.tenant_id and c.customer_id = k.id) returning 1"
 )
 _OLD_TRACES = text(
     "delete from traces t using (select conversation_id, turn_id from traces where tenant_id = :tenant"

@@ -24,6 +24,7 @@ async def keep_up_for_ever(privacy: PrivacyWorker, retention: RetentionWorker) -
             await privacy.work()
             if time.monotonic() - cleared >= _RETENTION_S:
                 await retention.work()
+                await retention.forget_access()
                 cleared = time.monotonic()
         except Exception as error:
             log.warning("upkeep_failed", error=type(error).__name__, exc_info=True)

@@ -14,7 +14,7 @@ def privacy_worker(services: Services) -> PrivacyWorker:
 
 
 def retention_worker(services: Services) -> RetentionWorker:
-    """Return what deletes old conversations and traces."""
+    """Return what deletes old conversations, traces and people's ended sessions."""
     return RetentionWorker(services.system, services.tenancy)
 
 

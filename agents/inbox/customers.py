@@ -13,6 +13,7 @@ from agents.inbox import cursors
 from foundation import audit
 from foundation.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from foundation.ids import CustomerId, TenantId, show
+from foundation.personal import Personal
 from foundation.tenancy import Tenancy
 from foundation.turns import Value
 
@@ -77,7 +78,7 @@ class Customers:
         *,
         expected: int | None,
     ) -> CustomerView:
-        """Set `name`, `email`, `phone`, `external_id` or `metadata`. The log keeps which, not what.
+        """Set `name`, `email`, `phone`, `external_id` or `metadata`. The log has it under their key.
 
         Raises:
             NotFound: there is no such customer.
@@ -111,7 +112,8 @@ class Customers:
                 actor=actor,
                 action="customer.change",
                 subject=show("customer", customer_id),
-                after={"fields": sorted(changed)},
+                before={name: _personal(customer_id, getattr(row, name)) for name in changed},
+                after={name: _personal(customer_id, value) for name, value in changed.items()},
             )
         return _view(after)
 
@@ -124,6 +126,10 @@ def _place(cursor: str | None) -> tuple[datetime | None, UUID | None]:
         return datetime.fromisoformat(at), UUID(last)
     except ValueError:
         raise InvalidInput(field="cursor") from None
+
+
+def _personal(customer_id: CustomerId, value: Any) -> Personal | None:
+    return None if value is None else Personal(customer_id, value)
 
 
 def _view(row: Any) -> CustomerView:

@@ -15,6 +15,7 @@ from agents.stream import Address, Json
 from foundation import audit
 from foundation.errors import ConversationNotFound, InvalidInput, NotFound
 from foundation.ids import show
+from foundation.personal import Personal
 from foundation.tenancy import Tenancy, TenantSession
 from foundation.turns import Author, Value
 
@@ -82,7 +83,8 @@ class Reading:
         return Messages(messages=tuple(map(message_of, shown)), next=place)
 
     async def reveal(self, address: Address, position: int, *, actor: str, reason: str) -> str:
-        """Return a message's text unmasked, and put on record who read it and why.
+        """Return a message's text unmasked, and put on record who read it and why, in words that
+        only the customer's key opens.
 
         Raises:
             NotFound: there is no such message.
@@ -98,7 +100,7 @@ class Reading:
                 actor=actor,
                 action="message.reveal",
                 subject=f"{show('conversation', address.conversation_id)}/{position}",
-                after={"reason": reason},
+                after={"reason": Personal(row.about, reason)},
             )
         return words(row.parts)
 
@@ -179,6 +181,8 @@ order by m.created_at {order}, m.conversation_id {order}, m.position {order}
 limit %(limit)s
 """
 _PARTS: Final = text(
-    "select parts from messages where tenant_id = :tenant and conversation_id = :conversation"
-    " and position = :position and kind <> 'event'"
+    "select m.parts, coalesce(c.customer_id, c.visitor_id, c.id) as about from messages m"
+    " join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id"
+    " where m.tenant_id = :tenant and m.conversation_id = :conversation"
+    " and m.position = :position and m.kind <> 'event'"
 )

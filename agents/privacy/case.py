@@ -28,6 +28,7 @@ class Case:
             "subject": self.subject.model_dump(mode="json"),
             "conversations": sorted(str(one) for one in self.found.conversations),
             "visitors": sorted(str(one) for one in self.found.visitors),
+            "customers": sorted(str(one) for one in self.found.customers),
         }
         return sealer.seal(PURPOSE, json.dumps(value).encode(), job_context(tenant_id, job_id))
 
@@ -39,10 +40,9 @@ class Case:
             SealBroken: it was altered, or is another job's.
         """
         value = json.loads(sealer.open(PURPOSE, bytes(sealed), job_context(tenant_id, job_id)))
-        conversations, visitors = (
-            frozenset(map(UUID, value[name])) for name in ("conversations", "visitors")
-        )
-        return cls(Subject.model_validate(value["subject"]), Found(conversations, visitors))
+        kinds = ("conversations", "visitors", "customers")
+        found = Found(**{name: frozenset(map(UUID, value[name])) for name in kinds})
+        return cls(Subject.model_validate(value["subject"]), found)
 
 
 def job_context(tenant_id: TenantId, job_id: UUID) -> bytes:

@@ -14,6 +14,7 @@ from agents.requests import Request
 from agents.stream import Address
 from foundation.clients.bus.port import Bus
 from foundation.ids import ConversationId, TenantId
+from foundation.personal import erase_key
 from foundation.tenancy import TenantSession
 
 ERASED: Final = "[raderat]"
@@ -45,6 +46,15 @@ class Eraser:
         if owner is not None and owner.host_id is not None:
             await self.bus.post(Request("stop", address).post(owner.host_id))
 
+    async def customers(self, tenant_id: TenantId, job_id: UUID, found: Found) -> None:
+        """Delete what is known of the person, and the keys to what the audit log says of them."""
+        async with self.stores.tenancy.session(tenant_id) as session:
+            values = {"tenant": tenant_id, "customers": list(found.customers)}
+            taken = {"customers": len((await session.execute(_CUSTOMERS, values)).all()), "audit keys": 0}
+            for subject in sorted(found.ids):
+                taken["audit keys"] += await erase_key(session, tenant_id, subject)
+            await count(session, tenant_id, job_id, taken)
+
     async def words(self, tenant_id: TenantId, job_id: UUID, pattern: str) -> None:
         """Take the person's name out of what others said, and delete approved answers that hold it."""
         async with self.stores.tenancy.session(tenant_id) as session:
@@ -52,6 +62,7 @@ class Eraser:
             taken = {
                 "approved_answers": len((await session.execute(_APPROVED, values)).all()),
                 "words in messages": len((await session.execute(_MESSAGES, values)).all()),
+                "labels": len((await session.execute(_LABELS, values)).all()),
                 "words in traces": len((await session.execute(_TRACES, values)).all()),
             }
             await count(session, tenant_id, job_id, taken)
@@ -82,26 +93,10 @@ class Eraser:
             await session.execute(_EXPORTS, {"tenant": tenant_id})
             await count(session, tenant_id, job_id, {"files": len(keys)})
 
-    async def audit_keys(self, tenant_id: TenantId, job_id: UUID, found: Found) -> None:
-        """Forget the keys under which the audit log holds personal data of these people."""
-        async with self.stores.tenancy.session(tenant_id) as session:
-            keys = 0
-            for subject in sorted(found.visitors):
-                keys += await erase_audit_key(session, tenant_id, subject)
-            await count(session, tenant_id, job_id, {"audit keys": keys}, even_none=True)
 
-
-async def erase_audit_key(session: TenantSession, tenant_id: TenantId, subject: UUID) -> int:
-    """Forget a person's key; return how many there were. The audit log holds nothing under such keys yet."""
-    del session, tenant_id, subject
-    return 0
-
-
-async def count(
-    session: TenantSession, tenant_id: TenantId, job_id: UUID, taken: Counts, *, even_none: bool = False
-) -> None:
+async def count(session: TenantSession, tenant_id: TenantId, job_id: UUID, taken: Counts) -> None:
     """Add to the job's report what this transaction took."""
-    told = {name: number for name, number in taken.items() if number or even_none}
+    told = {name: number for name, number in taken.items() if number}
     if told:
         values = {"tenant": tenant_id, "job": job_id, "taken": told}
         await session.execute(_COUNT, values)
@@ -136,6 +131,11 @@ _APPROVED = text(
 _MESSAGES = text(
     "update messages set parts = regexp_replace(parts::text, :pattern, :erased, 'gi')::jsonb"
     " where tenant_id = :tenant and parts::text ~* :pattern returning 1"
+)
+_CUSTOMERS = text("delete from customers where tenant_id = :tenant and id = any(:customers) returning 1")
+_LABELS = text(
+    "update conversations set labels = array(select l from unnest(labels) l where l !~* :pattern)"
+    " where tenant_id = :tenant and exists (select 1 from unnest(labels) l where l ~* :pattern) returning 1"
 )
 _TRACES = text(
     "update traces set trace = regexp_replace(trace::text, :pattern, :erased, 'gi')::jsonb"

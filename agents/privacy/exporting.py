@@ -32,9 +32,16 @@ async def export(
         DependencyUnavailable: a store is away.
     """
     pattern = case.subject.pattern
-    data: dict[str, Any] = {"format": FORMAT, "conversations": []}
+    data: dict[str, Any] = {"format": FORMAT, "customers": [], "conversations": []}
     async with stores.tenancy.session(tenant_id) as session:
-        values = {"tenant": tenant_id, "pattern": pattern, "conversations": list(case.found.conversations)}
+        values = {
+            "tenant": tenant_id,
+            "pattern": pattern,
+            "conversations": list(case.found.conversations),
+            "customers": list(case.found.customers),
+        }
+        for profile in (await session.execute(_CUSTOMERS, values)).scalars():
+            data["customers"].append(profile | {"id": show("customer", UUID(profile["id"]))})
         for conversation_id in sorted(case.found.conversations):
             address = Address(tenant_id, ConversationId(conversation_id))
             row = (await session.execute(_CONVERSATION, address.keys())).scalar()
@@ -58,6 +65,7 @@ async def export(
                 number += 1
     await stores.files.write(tenant_id, key_of(job_id), packed.getvalue())
     return {
+        "customers": len(data["customers"]),
         "conversations": len(data["conversations"]),
         "messages": sum(len(each["messages"]) for each in data["conversations"]),
         "approved_answers": len(data["approved_answers"]),
@@ -85,6 +93,10 @@ _CONVERSATION = text(
     + ", 'unfinished_procedure', exists (select 1 from checkpoints t where "
     + _OF
     + ")) from conversations c where c.tenant_id = :tenant and c.id = :conversation"
+)
+_CUSTOMERS = text(
+    "select to_jsonb(k) - array['tenant_id', 'words'] from customers k"
+    " where tenant_id = :tenant and id = any(:customers) order by created_at, id"
 )
 _ACTIONS = text(
     "select * from actions where tenant_id = :tenant and conversation_id = :conversation"

@@ -135,9 +135,9 @@ class PrivacyWorker:
         for conversation_id in sorted(found.conversations):
             await eraser.conversation(tenant_id, job_id, conversation_id)
             await self._renew(tenant_id, job_id)
+        await eraser.customers(tenant_id, job_id, found)
         if pattern is not None:
             await eraser.words(tenant_id, job_id, pattern)
-        await eraser.audit_keys(tenant_id, job_id, found)
         await eraser.valkey(tenant_id, job_id, found, pattern)
         await eraser.files(tenant_id, job_id, found, pattern)
         await self._renew(tenant_id, job_id)

@@ -20,10 +20,16 @@ from foundation.tenancy import Tenancy, TenantSession
 WRITTEN_BY_STAFF: Final = frozenset(
     {
         "agent_settings",
+        "api_keys",
+        "canned_replies",
         "crawls",
+        "inboxes",
+        "invitations",
+        "oidc_settings",
         "passages",
         "policies",
         "releases",
+        "roles",
         "source_versions",
         "sources",
         "tenant_settings",
@@ -31,7 +37,12 @@ WRITTEN_BY_STAFF: Final = frozenset(
         "tenants",
     }
 )
-"""What the company itself published or set: where that names the person it is reported, not erased."""
+"""What the company itself published or set: where that names the person it is reported, not erased.
+
+Canned replies and inboxes are the company's texts for everybody; keys, roles, invitations and sign-in are
+about its own people, whose access does not end since they once asked something. `memberships` hold ids only,
+and people's accounts are no tenant's.
+"""
 
 EXPORTS: Final = "privacy/"
 """Where exports lie among a tenant's files."""
@@ -90,10 +101,10 @@ class Stores:
 
     async def keys(self, tenant_id: TenantId, found: Found, pattern: str | None) -> list[bytes]:
         """Return the keys of Valkey that are a conversation's or visitor's, or name the person."""
-        ids = _spelled(found.conversations | found.visitors)
+        ids = _spelled(found.ids)
         wanted = compiled(pattern) if pattern else None
         theirs = []
-        for key in await self.keyspace.named(tenant_id.hex, str(tenant_id), *_spelled(found.visitors)):
+        for key in await self.keyspace.named(tenant_id.hex, str(tenant_id), *_spelled(found.people)):
             name = key.decode(errors="replace")
             if any(one in name for one in ids) or await self._told(key, name, wanted):
                 theirs.append(key)
@@ -119,7 +130,7 @@ class Stores:
 
     async def _vectors(self, collection: VectorCollection, found: Found, pattern: str | None) -> int:
         wanted = compiled(pattern) if pattern else None
-        ids = _spelled(found.conversations | found.visitors)
+        ids = _spelled(found.ids)
         number = 0
         async for said in self.vectors.texts(collection):
             number += any(one in said for one in ids) or bool(wanted and wanted.search(said))
@@ -138,12 +149,15 @@ async def _rows(
     session: TenantSession, table: str, columns: Mapping[str, str], found: Found, pattern: str | None
 ) -> int:
     """Return how many rows of a table are the person's or name them, bytes read as text too."""
-    values: dict[str, Any] = {"conversations": list(found.conversations)}
+    values: dict[str, Any] = {
+        "conversations": list(found.conversations),
+        "ids": list(found.ids),
+        "customers": list(found.customers),
+    }
     conditions = []
     if "conversation_id" in columns:
         conditions.append("r.conversation_id = any(:conversations)")
-    if table == "conversations":
-        conditions.append("r.id = any(:conversations)")
+    conditions += [condition for of, condition in _THEIRS if of == table]
     if pattern is not None:
         values |= {"pattern": pattern, "escaped": in_bytes(pattern)}
         conditions.append("r::text ~* :pattern")
@@ -154,6 +168,15 @@ async def _rows(
         return 0
     counted = f'select count(*) from "{table}" r where {" or ".join(conditions)}'  # noqa: S608 - own names
     return int((await session.execute(text(counted), values)).scalar_one())
+
+
+_THEIRS: Final = (
+    ("conversations", "r.id = any(:conversations)"),
+    ("conversations", "r.customer_id = any(:customers)"),
+    ("customers", "r.id = any(:customers)"),
+    ("person_keys", "r.subject = any(:ids)"),
+)
+"""Which rows of a table are the person's by their ids, beside those of their conversations."""
 
 
 def _spelled(ids: Collection[UUID]) -> list[str]:

@@ -23,6 +23,7 @@ class Subject(Value):
 
     visitor_id: str | None = Field(default=None, max_length=64)
     conversation_id: str | None = Field(default=None, max_length=64)
+    customer_id: str | None = Field(default=None, max_length=64)
     external_id: str | None = Field(default=None, min_length=1, max_length=200)
     """As the company's own systems name them."""
     email: str | None = Field(default=None, max_length=254)
@@ -34,7 +35,7 @@ class Subject(Value):
     """A customer who writes the e-mail address, the phone number or one of the words: take the whole
     conversation for this person's, or only those words."""
 
-    @field_validator("visitor_id", "conversation_id")
+    @field_validator("visitor_id", "conversation_id", "customer_id")
     @classmethod
     def _known_id(cls, value: str | None, info: ValidationInfo) -> str | None:
         kind = str(info.field_name).removesuffix("_id")
@@ -68,14 +69,20 @@ class Subject(Value):
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
-        if not any((self.visitor_id, self.conversation_id, self.external_id, self.email, self.phone)):
-            raise ValueError("name the person: visitor_id, conversation_id, external_id, email or phone")
+        ids = (self.visitor_id, self.conversation_id, self.customer_id, self.external_id)
+        if not any((*ids, self.email, self.phone)):
+            known = "visitor_id, conversation_id, customer_id, external_id, email or phone"
+            raise ValueError(f"name the person: {known}")
         return self
 
-    def id_of(self, kind: Literal["visitor", "conversation"]) -> list[UUID]:
-        """Return the visitor or conversation that is named, if one is."""
-        named = self.visitor_id if kind == "visitor" else self.conversation_id
-        return [] if named is None else [parse(kind, named)]
+    def id_of(self, kind: Literal["visitor", "conversation", "customer"]) -> frozenset[UUID]:
+        """Return the visitor, conversation or customer that is named, if one is."""
+        named = {
+            "visitor": self.visitor_id,
+            "conversation": self.conversation_id,
+            "customer": self.customer_id,
+        }[kind]
+        return frozenset() if named is None else frozenset({parse(kind, named)})
 
     @property
     def pattern(self) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from foundation.database.roles import DatabaseUrls
+from foundation.ids import parse
 from foundation.tenancy import Tenancy
 from tests.integration.test_inbox_http import INBOX, Office, code_of, make_office
 from tests.support.gateway import FrontDoor, front_door, settings_for
@@ -59,10 +60,14 @@ async def test_a_customer_is_named_found_and_has_a_history(office: Office) -> No
     taken = await customer_of(office, other.conversation_id)
     again = await office.call("PATCH", f"{CUSTOMERS}/{taken}", {"external_id": "C-17"})
     assert code_of(again) == (409, "conflict")
-    rows = await office.rows("select action, before, after from audit where action = 'customer.change'")
-    assert [(row.before, row.after) for row in rows] == [
-        (None, {"fields": ["email", "external_id", "name", "phone"]})
-    ]
+    # What was known of them is sealed in the log, and opened for who may read it.
+    [row] = await office.rows("select before, after from audit where action = 'customer.change'")
+    assert row.before == dict.fromkeys(patch)
+    assert {(name, value["of"]) for name, value in row.after.items()} == {
+        (name, str(parse("customer", customer))) for name in patch
+    }
+    [entry] = (await office.did("GET", "/api/admin/audit?action=customer.change"))["entries"]
+    assert (entry["before"], entry["after"]) == (dict.fromkeys(patch), patch)
 
 
 async def test_customers_are_paged(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -39,7 +40,10 @@ async def test_identity_numbers_are_masked_until_somebody_says_why(office: Offic
     told = await office.did("POST", reveal, {"reason": "Kontroll mot ordern"})
     assert told == {"text": secret}
     [row] = await office.rows("select action, subject, after from audit")
-    assert (row.action, row.after) == ("message.reveal", {"reason": "Kontroll mot ordern"})
+    customer = one["customer"]["customer_id"].removeprefix("cus_")
+    assert (row.action, UUID(row.after["reason"]["of"]).hex) == ("message.reveal", customer)
+    [entry] = (await office.did("GET", "/api/admin/audit?action=message.reveal"))["entries"]
+    assert entry["after"] == {"reason": "Kontroll mot ordern"}
     assert row.subject == f"{chat.conversation_id}/{message['position']}"
     nowhere = f"{path}/messages/999/reveal"
     assert (await office.call("POST", nowhere, {"reason": "x"})).status_code == 404

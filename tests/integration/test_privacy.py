@@ -8,53 +8,35 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import text
 
-from agents.actions import ActionKey, Actions
-from agents.leases import Fence
-from agents.privacy.jobs import PrivacyWorker
 from agents.privacy.subject import Subject, compiled
-from agents.stream import Address
-from foundation.crypto import Sealer
 from foundation.database.roles import DatabaseUrls
 from foundation.errors import DependencyUnavailable
-from foundation.ids import ConversationId, HostId, new_uuid, parse
+from foundation.ids import new_uuid, parse
 from foundation.tenancy import Tenancy
 from serve.upkeep import privacy_worker
+from tests.support.canary import (
+    CANARIES,
+    EMAIL,
+    INBOX,
+    NAME,
+    OTHER,
+    PRIVACY,
+    PROFILE,
+    SUBJECT,
+    WORDS,
+    conversation_of,
+    plant,
+    told,
+    worked,
+)
 from tests.support.desk import Staff
 from tests.support.gateway import FrontDoor, OpenShop, front_door, open_shop, settings_for
 
 pytestmark = pytest.mark.integration
-
-PRIVACY = "/api/admin/privacy"
-EMAIL, PHONE, NAME, WORDS = "zixi.kanarin@kanarie.example", "+46701740605", "Zixi Kanarin", "zebrafinksburen"
-SUBJECT = {"email": EMAIL, "phone": PHONE, "words": [NAME, WORDS]}
-_PLANTED = (
-    (
-        "update conversations set metadata = jsonb_build_object('customer', 'K-4711-90')"
-        " where tenant_id = :tenant and id = :conversation"
-    ),
-    (
-        "insert into checkpoints (tenant_id, conversation_id, release, graph, payload)"
-        " values (:tenant, :conversation, 1, 'support', :plain)"
-    ),
-    (
-        "insert into actions (tenant_id, conversation_id, run_id, step, iteration, action, arguments)"
-        " values (:tenant, :conversation, :run_id, :step, :iteration, 'order.find', :sealed)"
-    ),
-)
-_COLUMNS = (
-    "select c.relname, a.attname, format_type(a.atttypid, null) from pg_class c"
-    " join pg_attribute a on a.attrelid = c.oid where c.relnamespace = 'public'::regnamespace"
-    " and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped"
-    " and has_table_privilege(c.oid, 'select')"
-)
-CANARIES = (EMAIL, "0701740605", "701740605", NAME, WORDS)
-OTHER = "Joan Zixisson, joan@kanarie.example, 0701740606"
 
 
 @pytest.fixture
@@ -74,84 +56,17 @@ async def door(
         yield opened
 
 
-def conversation_of(asked: Any) -> UUID:
-    return parse("conversation", asked["conversation_id"])
-
-
-async def plant(staff: Staff) -> list[UUID]:
-    """Put the person into every store there is; return their conversations."""
-    first = await staff.ask(f"Hej, jag heter {NAME} och min {WORDS} kom inte.\nMejla {EMAIL}")
-    second = await staff.ask("Ring mig på 070-174 06 05, tack")
-    position = first["message"]["position"]
-    path = f"/api/admin/conversations/{first['conversation_id']}/messages/{position}"
-    await staff.did("PUT", f"{path}/rating", {"correct": False})
-    await staff.did("POST", f"{path}/correction", {"answer": f"Vi ringer {NAME}.", "language": "sv"})
-    conversations = [conversation_of(each) for each in (first, second)]
-    sealer = Sealer.of(staff.shop.services.settings.require("encryption_key"))
-    key, fence = ActionKey(new_uuid(), "order.find"), Fence(HostId(new_uuid()), 1, 1)
-    address = Address(staff.tenant_id, ConversationId(conversations[0]))
-    arguments = Actions(staff.tenancy, sealer, address, fence)._seal(key, "arguments", json.dumps([NAME]))
-    known = address.keys() | key._asdict() | {"plain": f"i klartext: {EMAIL}".encode(), "sealed": arguments}
-    async with staff.tenancy.session(staff.tenant_id) as session:
-        for planted in _PLANTED:
-            await session.execute(text(planted), known)
-    await staff.shop.services.files.write(
-        staff.tenant_id, f"attachments/{conversations[0].hex}/kvitto.txt", f"Till {NAME}".encode()
-    )
-    async with Redis.from_url(staff.shop.services.settings.require("redis_url")) as redis:
-        await redis.hset(f"replik:cache:{{{staff.tenant_id}:1:sv}}:entries", "q", f"Svar till {NAME}")
-        await redis.rpush(f"buffer:conversation:{staff.tenant_id.hex}:{conversations[1].hex}", WORDS)
-        await redis.set(f"limit:{staff.tenant_id.hex}:{EMAIL}", 1)
-    return conversations
-
-
-async def told(staff: Staff, words: tuple[str, ...], folder: Path) -> list[str]:
-    """Look by other means than the code's own: return every place that has one of these words."""
-    found = []
-    async with staff.tenancy.session(staff.tenant_id) as session:
-        for table, column, kind in (await session.execute(text(_COLUMNS))).all():
-            whole = f'"{column}"' if kind == "bytea" else f"convert_to(\"{column}\"::text, 'UTF8')"
-            for word in words:
-                there = f"position(convert_to(:word, 'UTF8') in {whole}) > 0"
-                sql = f'select count(*) from "{table}" where {there}'
-                if (await session.execute(text(sql), {"word": word})).scalar_one():
-                    found.append(f"{table}.{column}")
-    async with Redis.from_url(staff.shop.services.settings.require("redis_url")) as redis:
-        for key in await redis.keys("*"):
-            held = [str(key).encode(), await redis.dump(key) or b""]
-            if staff.tenant_id.hex in str(key).replace("-", "") and _hold(held, words):
-                found.append(str(key))
-    return found + [each.name for each in files(folder / "files" / staff.tenant_id.hex, words)]
-
-
-def files(folder: Path, words: tuple[str, ...]) -> list[Path]:
-    return [each for each in folder.rglob("*") if each.is_file() and _hold([each.read_bytes()], words)]
-
-
-def _hold(held: list[bytes], words: tuple[str, ...]) -> bool:
-    return any(word.encode() in each for word in words for each in held)
-
-
-async def worked(staff: Staff, path: str, worker: PrivacyWorker | None = None) -> Any:
-    """Have what waits worked off, without waiting for a clock, and return the job as people see it."""
-    worker = worker or privacy_worker(staff.shop.services)
-    job_id = parse("privacy", path.rpartition("/")[2])
-    for _ in range(10):
-        async with staff.tenancy.session(staff.tenant_id) as session:
-            await session.execute(text("update privacy_jobs set claimed_until = null"))
-        await worker.run(staff.tenant_id, job_id)
-        state = await staff.did("GET", path)
-        if state["state"] not in {"queued", "running"}:
-            return state
-    return await staff.did("GET", path)
-
-
 async def test_a_person_is_handed_out_and_erased_everywhere_and_nobody_else(
     shop: OpenShop, tenancy: Tenancy, tmp_path: Path
 ) -> None:
     staff = await Staff.of_new_tenant(shop, tenancy)
     conversations = await plant(staff)
     other = await staff.ask(f"Hej, jag heter {OTHER}. Mitt paket?")
+    others = f"{INBOX}/{other['conversation_id']}"
+    # What staff write in another's conversation makes it nobody else's, and neither does an empty field.
+    await staff.did("PATCH", others, {"metadata": {"order": None}, "labels": ["brådskar", f"se {NAME}"]})
+    await staff.did("POST", f"{others}/reply", {"text": f"Vi blandade ihop dig med {NAME}!"})
+    await staff.did("POST", "/api/admin/canned-replies", {"shortcut": "bur", "text_sv": f"Till {NAME}"})
     stranger = await Staff.of_new_tenant(shop, tenancy)
     await stranger.ask(f"Jag är också {EMAIL}")
     before = set(await told(staff, CANARIES, tmp_path))
@@ -160,23 +75,40 @@ async def test_a_person_is_handed_out_and_erased_everywhere_and_nobody_else(
         "approved_answers.question",
         "approved_answers.answer",
         "checkpoints.payload",
+        "conversations.subject",
+        "conversations.preview",
+        "conversations.labels",
+        "conversation_labels.label",
+        "customers.email",
+        "customers.phone",
+        "customers.metadata",
+        "customers.words",
+        "message_words.words",
     }
     assert planted <= before
     assert {"kvitto.txt"} <= before
     assert len([place for place in before if place.startswith("b'")]) >= 3
+
+    assert len(await seen(staff, f"?q={WORDS}")) == 1
+    [change, *_] = await logged(staff, "customer.change")
+    assert (change["before"]["phone"], change["after"]["phone"]) == (PROFILE["phone"], "0701740605")
 
     # Handed out: by what a customer wrote, and by the id of other systems.
     asked = await staff.did("POST", f"{PRIVACY}/exports", {"email": EMAIL, "external_id": "K-4711-90"})
     early = await staff.call("GET", f"{PRIVACY}/exports/{asked['job_id']}/file")
     assert (early.status_code, early.json()["data"]) == (409, {"state": "queued"})
     done = await worked(staff, f"{PRIVACY}/exports/{asked['job_id']}")
-    assert (done["state"], done["report"]["exported"]["conversations"]) == ("done", 1)
+    exported = done["report"]["exported"]
+    assert (done["state"], exported["conversations"], exported["customers"]) == ("done", 2, 2)
     fetched = await staff.call("GET", f"{PRIVACY}/exports/{asked['job_id']}/file")
     assert fetched.headers["content-disposition"].startswith("attachment")
     with zipfile.ZipFile(io.BytesIO(fetched.content)) as archive:
         data = json.loads(archive.read("data.json"))
         assert f"files/attachments/{conversations[0].hex}/kvitto.txt" in archive.namelist()
-    [handed] = data["conversations"]
+    # The other one is the visitor's of whom only staff know who it is.
+    [profile] = [each for each in data["customers"] if each["email"]]
+    assert {name: profile[name] for name in PROFILE} == PROFILE | {"phone": "0701740605"}
+    handed, _by_staff_only = data["conversations"]
     assert NAME in json.dumps(handed["messages"], ensure_ascii=False)
     assert handed["traces"]
     assert handed["unfinished_procedure"] is True
@@ -184,24 +116,39 @@ async def test_a_person_is_handed_out_and_erased_everywhere_and_nobody_else(
     assert "Zixisson" not in json.dumps(data)
 
     # Erased.
-    exported = asked
+    export = asked
     asked = await staff.did("POST", f"{PRIVACY}/erasures", SUBJECT)
     done = await worked(staff, f"{PRIVACY}/erasures/{asked['job_id']}")
     assert done["state"] == "done", done
-    assert done["report"]["proof"] == {"left": {}, "mentioned": {}, "audit": done["report"]["proof"]["audit"]}
+    # The label and the canned reply are staff's own words: they stand in the log in plain, and are told.
+    assert done["report"]["proof"] == {"left": {}, "mentioned": {"canned_replies": 1}, "audit": 2}
     erased = done["report"]["erased"]
-    assert erased["conversations"] == 2
-    assert erased["messages"] >= 4
+    assert (erased["conversations"], erased["customers"], erased["labels"]) == (3, 3, 1)
+    assert erased["messages"] >= 6
     assert (erased["approved_answers"], erased["checkpoints"], erased["ratings"]) == (1, 1, 1)
     assert erased["valkey"] >= 3
     assert erased["files"] == 2  # the attachment and the export
-    assert erased["audit keys"] == 0
+    assert erased["audit keys"] == 1
     left = await told(staff, CANARIES, tmp_path)
-    assert left == []
-    gone = await staff.call("GET", f"{PRIVACY}/exports/{exported['job_id']}/file")
+    assert set(left) == {"canned_replies.text_sv", "audit.after"}
+    gone = await staff.call("GET", f"{PRIVACY}/exports/{export['job_id']}/file")
     assert (gone.status_code, gone.json()["data"]) == (409, {"state": "gone"})
 
+    # Nobody finds them in the inbox, nor reads in the log what was known of them; the log holds.
+    for q in (WORDS, NAME, EMAIL, "0701740605"):
+        assert await seen(staff, f"?q={q}") == [], q
+        assert (await staff.did("GET", f"/api/admin/customers?q={q}"))["customers"] == [], q
+    for entry in await logged(staff, "customer.change"):
+        assert all(value in (None, {"erased": True}) for value in (entry["before"] | entry["after"]).values())
+    [revealed] = await logged(staff, "message.reveal")
+    assert revealed["after"] == {"reason": {"erased": True}}
+    assert (await staff.did("POST", "/api/admin/audit/verify"))["ok"] is True
+
     # Everybody else's is as it was.
+    shown = await staff.did("GET", others)
+    assert (shown["preview"], shown["labels"]) == ("Vi blandade ihop dig med [raderat]!", ["brådskar"])
+    assert shown["subject"].startswith(f"Hej, jag heter {OTHER}")
+    assert [one["conversation_id"] for one in await seen(staff, "?q=blandade")] == [other["conversation_id"]]
     [kept] = await staff.rows("select id from conversations")
     assert kept.id == conversation_of(other)
     assert OTHER in str(await staff.rows("select parts from messages where author = 'customer'"))
@@ -221,6 +168,16 @@ async def test_a_person_is_handed_out_and_erased_everywhere_and_nobody_else(
     assert job.subject is None
 
 
+async def seen(staff: Staff, query: str) -> list[Any]:
+    found: list[Any] = (await staff.did("GET", f"{INBOX}{query}"))["conversations"]
+    return found
+
+
+async def logged(staff: Staff, action: str) -> list[Any]:
+    found: list[Any] = (await staff.did("GET", f"/api/admin/audit?action={action}"))["entries"]
+    return found
+
+
 async def test_others_words_and_what_the_company_wrote_are_told_apart(
     door: FrontDoor, tenancy: Tenancy, tmp_path: Path
 ) -> None:
@@ -236,6 +193,31 @@ async def test_others_words_and_what_the_company_wrote_are_told_apart(
     assert row.conversation_id == conversation_of(said)
     assert row.parts == [{"type": "text", "text": "Skicka den till min syster [raderat] i stället"}]
     assert await told(staff, (EMAIL,), tmp_path) == ["1"]  # the source's file
+
+
+async def test_a_customer_has_conversations_by_profile_and_by_external_id(
+    door: FrontDoor, tenancy: Tenancy
+) -> None:
+    staff = await Staff.of_new_tenant(door, tenancy)
+    first, second, vouched, other = [await staff.ask(f"Fråga {n}") for n in range(4)]
+    customer_id = (await staff.did("GET", f"{INBOX}/{first['conversation_id']}"))["customer"]["customer_id"]
+    await staff.did("PATCH", f"/api/admin/customers/{customer_id}", {"external_id": "K-1"})
+    await staff.did("PATCH", f"{INBOX}/{second['conversation_id']}", {"customer_id": customer_id})
+    async with tenancy.session(staff.tenant_id) as session:
+        vouch = text("update conversations set external_id = 'K-1', verified = true where id = :id")
+        await session.execute(vouch, {"id": conversation_of(vouched)})
+    for subject in ({"customer_id": customer_id}, {"external_id": "K-1"}):
+        asked = await staff.did("POST", f"{PRIVACY}/exports", subject)
+        told_of = (await worked(staff, f"{PRIVACY}/exports/{asked['job_id']}"))["report"]["exported"]
+        assert (told_of["conversations"], told_of["customers"]) == (3, 3), subject
+    asked = await staff.did("POST", f"{PRIVACY}/erasures", {"customer_id": customer_id})
+    done = await worked(staff, f"{PRIVACY}/erasures/{asked['job_id']}")
+    assert (done["state"], done["report"]["erased"]["customers"]) == ("done", 3)
+    left = await staff.rows("select c.id from conversations c join customers k on k.id = c.customer_id")
+    assert [row.id for row in left] == [conversation_of(other)]
+    assert (
+        await staff.call("PATCH", f"/api/admin/customers/{customer_id}", {"name": "A"})
+    ).status_code == 404
 
 
 class Away:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from agents.stream import Address
 from foundation.database.roles import DatabaseUrls
-from foundation.ids import ConversationId, parse
+from foundation.ids import ConversationId, PersonId, new_uuid, parse, show
 from foundation.tenancy import Tenancy
 from serve.upkeep import retention_worker
 from tests.support.desk import Staff
@@ -71,6 +72,9 @@ async def test_silent_conversations_go_and_those_that_go_on_stay(door: FrontDoor
         assert len(await ids(staff, table, "conversation_id")) == 1, table
     [row] = await staff.audited("retention.clear")
     assert (row.actor, row.after["conversations"]) == ("system:retention", 4)
+    # Who has no conversation any more is not kept either.
+    assert row.after["customers"] == 4
+    assert await ids(staff, "customers") == await ids(staff, column="customer_id")
     assert (await staff.did("GET", "/api/tenant/usage"))["usage"][2]["used"] == 5  # gives nothing back
 
 
@@ -90,7 +94,7 @@ async def test_resolved_ones_and_traces_have_times_of_their_own(door: FrontDoor,
     assert await ids(staff) == [parse("conversation", second["conversation_id"])]
     assert [row.after for row in await staff.audited("retention.clear")] == [
         {"traces": 2, "vectors": 0},
-        {"conversations": 1, "traces": 0, "vectors": 0},
+        {"conversations": 1, "customers": 1, "traces": 0, "vectors": 0},
     ]
 
 
@@ -150,6 +154,55 @@ async def test_a_message_that_comes_meanwhile_keeps_its_conversation(door: Front
         )
     assert await clearing
     assert await ids(staff) == [address.conversation_id]
+
+
+async def test_a_customer_with_a_newer_profile_or_conversation_stays(door: FrontDoor, staff: Staff) -> None:
+    old, newer, patched = [await staff.ask(f"Fråga {n}") for n in range(3)]
+    [customer] = [row.customer_id for row in await staff.rows(_CUSTOMER, id=uuid_of(old))]
+    shown = show("customer", customer)
+    await staff.did("PATCH", f"/api/admin/conversations/{newer['conversation_id']}", {"customer_id": shown})
+    await put_on(staff, newer, 20)
+    [profile] = [row.customer_id for row in await staff.rows(_CUSTOMER, id=uuid_of(patched))]
+    async with staff.tenancy.session(staff.tenant_id) as session:
+        later = text("update customers set updated_at = updated_at + interval '20 days' where id = :id")
+        await session.execute(later, {"id": profile})
+    await keep(staff, conversations=10)
+    await retention_worker(door.services).clear(staff.tenant_id, after(11))
+    assert await ids(staff) == [uuid_of(newer)]
+    assert {customer, profile} <= set(await ids(staff, "customers"))
+
+
+async def test_ended_sessions_and_mailed_tokens_go_and_others_stay(door: FrontDoor, tenancy: Tenancy) -> None:
+    person_id = PersonId(new_uuid())
+    known = {"person": person_id, "email": f"{person_id.hex}@example.com"}
+    async with tenancy.person(person_id) as session:
+        await session.execute(
+            text("insert into people (id, email, name) values (:person, :email, 'A')"), known
+        )
+        for over in (True, False):
+            value = known | {"id": new_uuid(), "hash": new_uuid().bytes, "hours": -1 if over else 1}
+            await session.execute(_SESSION, value)
+            await session.execute(_TOKEN, value)
+    assert await retention_worker(door.services).forget_access() >= 2
+    async with tenancy.person(person_id) as session:
+        for table in ("sessions", "mail_tokens"):
+            left = await session.execute(text(f"select expires_at > clock_timestamp() from {table}"))
+            assert left.scalars().all() == [True], table
+
+
+def uuid_of(asked: Any) -> UUID:
+    return parse("conversation", asked["conversation_id"])
+
+
+_CUSTOMER = "select customer_id from conversations where id = :id"
+_SESSION = text(
+    "insert into sessions (id, person_id, token_hash, device, address, expires_at)"
+    " values (:id, :person, :hash, '', '', clock_timestamp() + make_interval(hours => :hours))"
+)
+_TOKEN = text(
+    "insert into mail_tokens (hash, person_id, kind, expires_at)"
+    " values (:hash, :person, 'verify', clock_timestamp() + make_interval(hours => :hours))"
+)
 
 
 async def blocked(staff: Staff) -> None:

@@ -7,17 +7,19 @@ from sqlalchemy import text
 
 from agents import actions
 from agents.model_settings import ModelSettings, ModelSettingsStore
+from agents.privacy.case import Case
+from agents.privacy.subject import Subject
 from agents.sealed import OF_PEOPLE, PLAIN, SEALED, Count, rotate, rotate_people
 from agents.stream import Address
 from agents.threads import Thread
 from agents.unfinished import Unfinished
-from foundation import audit
+from foundation import api_keys, audit
 from foundation.audit_log import AuditLog, Filter
 from foundation.clients.chat.endpoint import Endpoint
 from foundation.crypto import SealBroken, Sealer
 from foundation.identity import oidc_settings, second_factor
 from foundation.identity.oidc_settings import OidcSettingsStore
-from foundation.ids import ConversationId, PersonId, new_uuid
+from foundation.ids import ConversationId, KeyId, PersonId, new_uuid
 from foundation.personal import Personal
 from foundation.tenancy import Tenancy
 from graphs.pauses import Version
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.integration
 OLD, NEW = "5e" * 32, "7b" * 32
 KEY = actions.ActionKey(uuid4(), "order")
 RUN = {"run": KEY.run_id, "step": KEY.step, "iteration": KEY.iteration}
+PERSON = Case(Subject(email="anna@example.com"))
 VERSION = Version(1, "orders@1")
 ENDPOINT = Endpoint("compatible", "m", "https://1.1.1.1/v1", "canary-key")
 
@@ -84,6 +87,25 @@ async def sealed_tenant(engine_of: Tenancy, hex_key: str) -> tuple[Tenancy, Addr
                 "secret": sealer.seal(oidc_settings.PURPOSE, b"oidc-canary", tenant_id.bytes),
             },
         )
+        key_id, job_id = KeyId(new_uuid()), new_uuid()
+        identity = sealer.seal(
+            api_keys.IDENTITY_PURPOSE, b"identity-canary", api_keys.identity_context(tenant_id, key_id)
+        )
+        await session.execute(
+            text(
+                "insert into api_keys (tenant_id, id, kind, prefix, hash, identity_secret,"
+                " former_identity_secret, former_identity_until)"
+                " values (:tenant, :id, 'publishable', 'pk', :hash, :identity, :identity, now())"
+            ),
+            {"tenant": tenant_id, "id": key_id, "hash": key_id.bytes, "identity": identity},
+        )
+        await session.execute(
+            text(
+                "insert into privacy_jobs (tenant_id, id, kind, actor, subject)"
+                " values (:tenant, :id, 'erase', 'test', :subject)"
+            ),
+            {"tenant": tenant_id, "id": job_id, "subject": PERSON.sealed(sealer, tenant_id, job_id)},
+        )
         email = Personal(new_uuid(), "anna@example.com")
         await audit.record(
             session, tenant_id, actor="test", action="person.add", subject="x", after={"email": email}
@@ -101,6 +123,12 @@ async def everything_opens(tenancy: Tenancy, address: Address, sealer: Sealer) -
     assert provider.client_secret == "oidc-canary"
     async with tenancy.session(address.tenant_id) as session:
         row = (await session.execute(text("select arguments, result from actions"))).one()
+        key = (await session.execute(text("select * from api_keys"))).one()
+        job = (await session.execute(text("select id, subject from privacy_jobs"))).one()
+    for secret in (key.identity_secret, key.former_identity_secret):
+        context = api_keys.identity_context(address.tenant_id, key.id)
+        assert sealer.open(api_keys.IDENTITY_PURPOSE, bytes(secret), context) == b"identity-canary"
+    assert Case.opened(sealer, job.subject, address.tenant_id, job.id) == PERSON
     for column, sealed in row._mapping.items():
         context = actions.seal_context(address, KEY, column)
         assert sealer.open(actions.PURPOSE, bytes(sealed), context) == column.encode()

@@ -59,7 +59,11 @@ class SessionRow(Base):
     """A browser in which a person is signed in."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("sessions_person", "person_id"), Index("sessions_tenant", "tenant_id"))
+    __table_args__ = (
+        Index("sessions_person", "person_id"),
+        Index("sessions_tenant", "tenant_id"),
+        Index("sessions_over", "expires_at"),
+    )
 
     id: Mapped[Key]
     person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"))
@@ -78,7 +82,10 @@ class MailToken(Base):
     """A link that was mailed, by the hash of its token."""
 
     __tablename__ = "mail_tokens"
-    __table_args__ = (Index("mail_tokens_person", "person_id", "kind"),)
+    __table_args__ = (
+        Index("mail_tokens_person", "person_id", "kind"),
+        Index("mail_tokens_over", "expires_at"),
+    )
 
     hash: Mapped[bytes] = mapped_column(primary_key=True)
     person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"))

@@ -238,6 +238,25 @@ begin
 end $$;
 create trigger note_message after insert on messages for each row execute function note_message();
 
+-- Only an erasure changes what was said: then it is not found by the old words, nor shown in any list.
+create function note_erased_words() returns trigger
+    language plpgsql set search_path = pg_catalog, public
+as $$
+declare
+    was text := left(message_text(old.parts), 300);
+    said text := message_text(new.parts);
+begin
+    update message_words w set words = search_words_of(new.tenant_id, said)
+    where w.tenant_id = new.tenant_id and w.conversation_id = new.conversation_id and w.position = new.position;
+    update conversations c set
+        preview = case c.preview when was then left(said, 300) else c.preview end,
+        subject = case c.subject when was then left(said, 300) else c.subject end
+    where c.tenant_id = new.tenant_id and c.id = new.conversation_id and was in (c.preview, c.subject);
+    return null;
+end $$;
+create trigger note_erased_words after update of parts on messages
+    for each row execute function note_erased_words();
+
 create function note_labels() returns trigger
     language plpgsql set search_path = pg_catalog, public
 as $$

@@ -91,10 +91,31 @@ as $$
     limit at_most
 $$;
 
+-- People's sessions, and what was mailed to them to be used once, are no tenant's.
+create index sessions_over on sessions (expires_at);
+create index mail_tokens_over on mail_tokens (expires_at);
+create function forget_access(at_most integer) returns bigint
+    language sql volatile security definer set search_path = pg_catalog, public
+as $$
+    with sessions_gone as (
+        delete from public.sessions s using (
+            select id from public.sessions where expires_at < clock_timestamp() limit at_most
+        ) old
+        where s.id = old.id returning 1
+    ), tokens_gone as (
+        delete from public.mail_tokens t using (
+            select hash from public.mail_tokens where expires_at < clock_timestamp() limit at_most
+        ) old
+        where t.hash = old.hash returning 1
+    )
+    select (select count(*) from sessions_gone) + (select count(*) from tokens_gone)
+$$;
+grant delete on sessions, mail_tokens to replik_definer;
+
 do $$
 declare f text;
 begin
-    foreach f in array array['due_retention(interval, integer)', 'due_privacy(integer)']
+    foreach f in array array['due_retention(interval, integer)', 'due_privacy(integer)', 'forget_access(integer)']
     loop
         execute 'alter function ' || f || ' owner to replik_definer';
         execute 'revoke all on function ' || f || ' from public';
