@@ -63,6 +63,7 @@ async def _caller(request: Request, services: ServicesDep) -> Principal:
         caller = Principal(owner.tenant_id, f"key:{owner.key_id}", owner.scopes, key_id=owner.key_id)
     else:
         caller = session.principal(await session.signed_in(request, services.identity))
+        await rates.limit_person(request, services, caller)
     if not caller.may(needed):
         raise Forbidden(permission=needed)
     return caller
