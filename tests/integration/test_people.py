@@ -56,6 +56,7 @@ async def test_who_signs_up_owns_a_tenant_once_the_address_is_confirmed(place: T
     tenant_id = (await place.tenancy.tenant_of_slug(tenant["slug"])) or pytest.fail("no tenant")
     assert await audit_actions(place.tenancy, tenant_id) == [
         "tenant.create",
+        "tenant.plan",
         "member.add",
         "person.verify",
         "session.begin",

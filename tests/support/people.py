@@ -11,6 +11,7 @@ import psycopg
 
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import PersonId, TenantId, new_uuid, parse
+from foundation.plans import choose
 from foundation.tenancy import Tenancy
 from tests.servers.smtp_server import SmtpServer, smtp_server
 from tests.support.gateway import FrontDoor, front_door, settings_for
@@ -66,18 +67,17 @@ class Town:
         return Browser(client)
 
     async def owner(self, company: str = "Norrsken AB") -> "Owner":
-        """Return somebody who signed up, confirmed the address and signed in."""
+        """Return somebody who signed up, confirmed the address, signed in, and has a plan without limits."""
         email = f"o{new_uuid().hex}@example.com"
         browser = self.browser()
         await browser.did("POST", "/api/auth/sign-up", sign_up(email, company=company))
         await browser.did("POST", "/api/auth/verify", {"token": await self.mail.token(email)})
         state = await browser.sign_in(email)
-        return Owner(
-            browser,
-            email,
-            PersonId(parse("person", state["person"]["id"])),
-            TenantId(parse("tenant", state["tenants"][0]["id"])),
-        )
+        person_id = PersonId(parse("person", state["person"]["id"]))
+        tenant_id = TenantId(parse("tenant", state["tenants"][0]["id"]))
+        async with self.tenancy.session(tenant_id) as session:
+            await choose(session, tenant_id, "business", actor="test")
+        return Owner(browser, email, person_id, tenant_id)
 
     async def member(self, owner: "Owner", role: str) -> "Owner":
         """Return somebody whom the owner took into the team."""
