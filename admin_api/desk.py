@@ -1,6 +1,6 @@
 """Whose knowledge a route works on, and with what."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 from uuid import UUID
@@ -22,6 +22,11 @@ from foundation.tenancy import Tenancy
 from graphs.replies import ReplyName
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.sources import Sources
+
+
+async def _always() -> bool:
+    """For operators at the machine itself."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class Desk:
     """What customers read at certain moments, by the conversation's language."""
     letters: Letters = NO_MAIL
     """For mail to people."""
+    still_may: Callable[[], Awaitable[bool]] = _always
+    """Whether `caller` may still do what they were let in for; for what goes on for minutes."""
 
     @property
     def tenant_id(self) -> TenantId:

@@ -1,6 +1,6 @@
 """The stream of live events that staff follow."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from time import monotonic
 from typing import Annotated
@@ -12,6 +12,7 @@ from admin_api.desk import DeskDep
 from agents.inbox.events import Place, StaffEvent
 
 HEARTBEAT_S = 15.0
+"""So often it is asked, too, whether who follows may still do so."""
 LIFE_S = 300.0
 """A stream ends after this and its client comes back, with whatever it may see by then."""
 
@@ -25,16 +26,22 @@ async def events(
     """Follow what happens in the inbox, from now on or from `Last-Event-ID`: nothing is lost or repeated."""
     since = Place.parse(last_event_id) if last_event_id else None
     return StreamingResponse(
-        _encoded(desk.hub.follow(desk.tenant_id, since)),
+        _encoded(desk.hub.follow(desk.tenant_id, since), desk.still_may),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _encoded(batches: AsyncGenerator[list[StaffEvent], None]) -> AsyncGenerator[bytes, None]:
-    begun = said = monotonic()
+async def _encoded(
+    batches: AsyncGenerator[list[StaffEvent], None], still_may: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[bytes, None]:
+    begun = said = asked = monotonic()
     async with aclosing(batches):
         async for batch in batches:
+            if monotonic() - asked >= HEARTBEAT_S:
+                if not await still_may():
+                    return
+                asked = monotonic()
             if batch:
                 said = monotonic()
                 yield b"".join(event.wire for event in batch)

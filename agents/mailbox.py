@@ -5,7 +5,7 @@ and the turn are inserted. The same client message id is accepted once, with ano
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Literal
 from uuid import UUID
@@ -52,11 +52,11 @@ class Mailbox:
         channel: str,
         language: str | None,
         idempotency_key: str | None,
-        external_id: str | None = None,
+        vouched: admission.Vouched | None = None,
     ) -> Opened:
         """Start a conversation; the same idempotency key gives the same conversation.
 
-        `external_id` is who the visitor is to the company, whose server has signed for it.
+        `vouched` is who the visitor is to the company, whose server has signed for it.
 
         Raises:
             IdempotencyConflict: the key was used for a conversation on another channel, or of somebody else.
@@ -71,7 +71,7 @@ class Mailbox:
             "language": language,
             "visitor": opened.visitor_id,
             "key": idempotency_key,
-            "external_id": external_id,
+            **(asdict(vouched) if vouched else admission.NOBODY),
             "limits": admission.limits(),
         }
         # A number of its own transaction: the row that counts is not locked while the start reaches the disk.
@@ -84,7 +84,7 @@ class Mailbox:
         if not found:
             raise await admission.refusal(self.tenancy, tenant_id, channel)
         [row] = found
-        if (row.channel, row.external_id) != (channel, external_id):
+        if (row.channel, row.external_id) != (channel, values["external_id"]):
             raise IdempotencyConflict()
         return Opened(ConversationId(row.id), VisitorId(row.visitor_id))
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 
-from foundation import audit
+from foundation import audit, plans
 from foundation.crypto import Sealer
 from foundation.database.models import ApiKey
 from foundation.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -102,6 +102,7 @@ class ApiKeys:
         Raises:
             Forbidden: it would do more than `caller` may.
             TooManyKeys, InvalidInput: there are enough; it would be over at once.
+            PlanLimit: the tenant's plan allows no more.
         """
         _refuse_past(values)
         _refuse_more(caller, values["scopes"])
@@ -110,6 +111,7 @@ class ApiKeys:
             living = select(func.count()).select_from(ApiKey).where(ApiKey.revoked_at.is_(None))
             if (await session.scalar(living) or 0) >= MOST:
                 raise TooManyKeys()
+            await plans.check(session, caller.tenant_id, "keys")
             row = key_row(caller.tenant_id, kind, secret, **values)
             session.add(row)
             await session.flush()

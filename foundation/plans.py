@@ -159,6 +159,10 @@ USED: Final[Mapping[Limited, str]] = {
         " and c.month = date_trunc('month', clock_timestamp() at time zone t.zone)::date where t.id = :tenant"
     ),
     "keys": "select count(*) from api_keys where tenant_id = :tenant and revoked_at is null",
+    "seats": (
+        "select (select count(*) from memberships where tenant_id = :tenant)"
+        " + (select count(*) from invitations where tenant_id = :tenant and expires_at > clock_timestamp())"
+    ),
     "bytes": "select coalesce(sum(bytes), 0) from source_versions where tenant_id = :tenant",
     "model_tokens": (
         "select coalesce(sum(m.prompt_tokens + m.completion_tokens), 0) from tenants t join model_usage m"
@@ -166,7 +170,7 @@ USED: Final[Mapping[Limited, str]] = {
         " and m.month = date_trunc('month', clock_timestamp() at time zone t.zone)::date where t.id = :tenant"
     ),
 }
-"""How each is counted, by the limits that can be. Whoever has seats, counts them."""
+"""How each is counted, by limit. Whoever is invited has a seat until the invitation expires."""
 
 _PLAN = text("select plan from tenants where id = :tenant")
 _WAIT = text("select pg_advisory_xact_lock(hashtextextended(:what, 0))")

@@ -153,7 +153,7 @@ class Settings(BaseModel):
     rate_per_visitor: PerMinute = Field(120, description="Requests a minute of one visitor.")
     rate_per_address: PerMinute = Field(120, description="Conversations started a minute from one address.")
     rate_per_key: PerMinute = Field(
-        6_000, description="Requests a minute with one key that has no own limit."
+        6_000, description="Requests a minute with one key that has no own limit, or of one person."
     )
     rate_per_tenant: PerMinute = Field(60_000, description="Requests a minute of one tenant.")
     rate_sign_in: PerMinute = Field(

@@ -124,7 +124,7 @@ router = APIRouter(prefix="/api/auth", tags=["sign-in"], dependencies=[Depends(g
 async def sign_up(request: Request, services: ServicesDep, body: SignUpBody) -> Sent:
     """Make an account and a tenant of its own; a mail confirms the address."""
     wanted = SignUp(body.email, body.name, body.password.get_secret_value(), body.company, body.language)
-    await services.identity.accounts.sign_up(wanted, session.client_of(request))
+    await services.identity.accounts.sign_up(wanted, session.client_of(request, services))
     return Sent()
 
 
@@ -141,7 +141,7 @@ async def sign_in(
     """Begin a session; where a second factor is on, it is still owed."""
     identity = services.identity
     token = await identity.sign_in.with_password(
-        body.email, body.password.get_secret_value(), session.client_of(request)
+        body.email, body.password.get_secret_value(), session.client_of(request, services)
     )
     earlier = session.token_of(request, identity)
     if earlier and (before := await identity.sessions.of_token(earlier)):
@@ -192,7 +192,7 @@ async def work_in(request: Request, services: ServicesDep, body: TenantBody) -> 
 @router.post("/reset", status_code=202)
 async def ask_reset(request: Request, services: ServicesDep, body: EmailBody) -> Sent:
     """Ask for a mail with which a new password can be set."""
-    await services.identity.accounts.ask_reset(body.email, session.client_of(request))
+    await services.identity.accounts.ask_reset(body.email, session.client_of(request, services))
     return Sent()
 
 

@@ -11,7 +11,7 @@ from foundation.identity.errors import SsoRefused
 from foundation.identity.single_sign_on import LASTS_S
 from serve import session
 from serve.deps import ServicesDep
-from serve.identity import Identity
+from serve.services import Services
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ async def callback(
     """Take the browser back from the provider: with a session, or to the sign-in page with the reason."""
     identity = services.identity
     try:
-        token = await _finished(request, identity, state, code, error)
+        token = await _finished(request, services, state, code, error)
     except ReplikError as refused:
         log.warning("oidc_refused", code=refused.code, **refused.data)
         response = _to(f"{identity.base}/admin/sign-in#error={refused.code}")
@@ -51,13 +51,14 @@ async def callback(
     return response
 
 
-async def _finished(request: Request, identity: Identity, state: str, code: str, error: str) -> str:
+async def _finished(request: Request, services: Services, state: str, code: str, error: str) -> str:
+    identity = services.identity
     kept = request.cookies.get(session.cookie_name(identity, _COOKIE))
     if not kept:
         raise Unauthorized()
     if error or not code:
         raise SsoRefused(reason="provider")
-    return await identity.sso.finish(kept, state, code, session.client_of(request))
+    return await identity.sso.finish(kept, state, code, session.client_of(request, services))
 
 
 def _to(address: str) -> RedirectResponse:

@@ -21,6 +21,7 @@ async def make_person(
     Raises:
         StartError: there is no such tenant, or a service does not start.
         InvalidInput: the address is none, or the password is weak.
+        PlanLimit: the tenant's plan has no seat left.
     """
     wanted = WantedPerson(emails.normal(wanted.email), wanted.name, wanted.password, wanted.role)
     require_strong(wanted.password, own_words=(wanted.email, wanted.name, slug))

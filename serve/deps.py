@@ -63,9 +63,21 @@ async def _caller(request: Request, services: ServicesDep) -> Principal:
         caller = Principal(owner.tenant_id, f"key:{owner.key_id}", owner.scopes, key_id=owner.key_id)
     else:
         caller = session.principal(await session.signed_in(request, services.identity))
+        await rates.limit_person(request, services, caller)
     if not caller.may(needed):
         raise Forbidden(permission=needed)
     return caller
+
+
+async def still_may(request: Request, services: Services, caller: Principal) -> bool:
+    """Return whether who was let in would be let in now, with the key, session and role they have left."""
+    needed = access.needed(request.method, request.scope["path"])
+    if caller.key_id is not None:
+        owner = await services.tenancy.owner_of_key(_bearer(request))
+        return owner is not None and needed in owner.scopes
+    token = session.token_of(request, services.identity)
+    who = await services.identity.sessions.of_token(token) if token else None
+    return who is not None and who.tenant_id == caller.tenant_id and needed in who.permissions
 
 
 async def _publishable_key(request: Request, services: ServicesDep) -> KeyOwner:

@@ -1,5 +1,7 @@
 """A tenant's knowledge and its agent's behaviour over HTTP, for whoever may work on them."""
 
+from functools import partial
+
 from fastapi import APIRouter, Depends, Request
 
 from admin_api import (
@@ -17,7 +19,7 @@ from admin_api import (
 from admin_api.desk import Desk, language_of
 from foundation.clients.embedding.choice import embedding_model
 from foundation.permissions import Principal
-from serve.deps import Caller, ServicesDep
+from serve.deps import Caller, ServicesDep, still_may
 from serve.services import Services
 
 
@@ -38,6 +40,7 @@ def open_desk(services: Services, request: Request, caller: Principal) -> Desk:
         hub=services.hub,
         presence=services.presence,
         fixed_text=services.fixed_text,
+        still_may=partial(still_may, request, services, caller),
     )
 
 

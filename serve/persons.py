@@ -30,6 +30,9 @@ async def place_person(
 
     Who has an account keeps its password, unless this `resets` it, which ends their sessions; who is in the
     team keeps the role.
+
+    Raises:
+        PlanLimit: the team and those invited have all seats.
     """
     hashing = Hashing()
     found = await person_of(tenancy, wanted.email)

@@ -1,7 +1,8 @@
-"""How many requests a minute: per tenant, key, visitor and address, counted in one trip a request."""
+"""How many requests a minute: per tenant, key, person, visitor and address, counted in one trip a request."""
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -11,14 +12,19 @@ from agents.stream import Address
 from foundation.clients.limits.port import WINDOW_S, Allowance, Verdict
 from foundation.errors import DependencyUnavailable, RateLimited, ReplikError
 from foundation.ids import VisitorId
+from foundation.permissions import Principal
 from foundation.proxies import Proxies, neighbourhood
 from foundation.tenancy import KeyOwner
+from serve.access import ROUTES
 from serve.problems import problem
 from serve.services import Services
 
-SIGN_IN = frozenset(
-    f"/api/auth/{name}"
-    for name in ("sign-up", "sign-in", "second-factor", "verify", "reset", "reset/confirm", "oidc/start")
+_AUTH: Final = "/api/auth/"
+_UNKNOWN: Final = frozenset({"nothing", "mailed token"})
+SIGN_IN: Final = frozenset({f"{_AUTH}second-factor"}) | frozenset(
+    path
+    for path, shown in ((route.partition(" ")[2], shown) for route, shown in ROUTES.items())
+    if path.startswith(_AUTH) and shown in _UNKNOWN
 )
 """Where secrets could be guessed, or mails sent to strangers."""
 
@@ -39,6 +45,17 @@ async def limit_key(connection: HTTPConnection, services: Services, owner: KeyOw
         owner.tenant_id.hex,
         [Allowance("key", owner.key_id.hex, per_key), _of_tenant(services, owner.tenant_id.hex)],
     )
+
+
+async def limit_person(connection: HTTPConnection, services: Services, who: Principal) -> None:
+    """Count a request of somebody who is signed in against their own and the tenant's allowance.
+
+    Raises:
+        RateLimited, DependencyUnavailable: as `limit_key`.
+    """
+    tenant = who.tenant_id.hex
+    own = Allowance("person", who.actor, services.settings.rate_per_key)
+    await _take(connection, services, tenant, [own, _of_tenant(services, tenant)])
 
 
 async def limit_start(connection: HTTPConnection, services: Services, owner: KeyOwner) -> None:

@@ -11,6 +11,8 @@ from foundation.identity.errors import CsrfRefused, SecondFactorNeeded
 from foundation.identity.sessions import LIFETIME, Client, SignedIn
 from foundation.permissions import Principal
 from serve.identity import Identity
+from serve.rates import client_address
+from serve.services import Services
 
 HEADER: Final = "x-csrf-token"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -102,7 +104,6 @@ def require_own_page(request: Request, identity: Identity) -> None:
         raise CsrfRefused(reason="origin")
 
 
-def client_of(request: Request) -> Client:
-    """Return where a request comes from."""
-    host = request.client.host if request.client else ""
-    return Client(request.headers.get("user-agent", "")[:500], host)
+def client_of(request: Request, services: Services) -> Client:
+    """Return where a request comes from, behind the proxies that are known."""
+    return Client(request.headers.get("user-agent", "")[:500], client_address(request.scope, services))

@@ -7,9 +7,11 @@ from typing import Annotated
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from agents.admission import Vouched
 from foundation.errors import IdentityRefused
+from serve.texts import printable
 
 LONGEST_S = 3600
 """From `iat` to `exp`: one that is found later opens nothing."""
@@ -24,12 +26,17 @@ class Identity(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    sub: Annotated[str, Field(min_length=1, max_length=255)]
+    sub: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(printable)]
     """The visitor's id at the company, which never becomes somebody else's."""
-    name: Annotated[str, Field(max_length=200)] | None = None
-    email: Annotated[str, Field(max_length=320)] | None = None
+    name: Annotated[str, Field(max_length=200), AfterValidator(printable)] | None = None
+    email: Annotated[str, Field(max_length=320), AfterValidator(printable)] | None = None
     iat: int
     exp: int
+
+    @property
+    def vouched(self) -> Vouched:
+        """What is kept of it."""
+        return Vouched(self.sub, self.name or None, self.email or None)
 
 
 def read_identity(token: str, secrets: Iterable[str], now: float | None = None) -> Identity:

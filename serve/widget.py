@@ -75,7 +75,7 @@ async def start(
         channel=CHANNEL,
         language=body.language,
         idempotency_key=f"{CHANNEL}:{idempotency_key}" if idempotency_key else None,
-        external_id=identity.sub if identity else None,
+        vouched=identity.vouched if identity else None,
     )
     address = Address(key.tenant_id, opened.conversation_id)
     token, expires_at = visitor_token(services, Visitor(address, opened.visitor_id, key.key_id))

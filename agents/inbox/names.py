@@ -7,10 +7,14 @@ from foundation.tenancy import Tenancy
 
 
 async def name_of(tenancy: Tenancy, who: Principal) -> str:
-    """Return the name that stands beside a person's words: for now the brand's, whoever speaks."""
-    rows = (await tenancy.trip(who.tenant_id, _BRAND, values={"tenant": who.tenant_id})).rows
+    """Return the name that stands beside somebody's words: a person's own; the brand's for a key."""
+    values = {"tenant": who.tenant_id, "person": who.person_id}
+    rows = (await tenancy.trip(who.tenant_id, _NAME, values=values)).rows
     name: str = rows[0].name
     return name
 
 
-_BRAND: Final = "select name from inboxes where tenant_id = %(tenant)s and is_default"
+_NAME: Final = """
+select coalesce((select p.name from people p where p.id = %(person)s), i.name) as name
+from inboxes i where i.tenant_id = %(tenant)s and i.is_default
+"""

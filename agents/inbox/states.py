@@ -36,7 +36,7 @@ class States:
         Raises:
             ConversationNotFound: this tenant has no such conversation.
             PreconditionFailed: it has another version than `expected`.
-            NotFound: the inbox or customer does not exist.
+            NotFound: the inbox or customer does not exist, or the assignee is not in the team.
             InvalidInput: snoozed without a time that is still to come.
         """
         async with self.changes.open(address, staff, expected) as change:
@@ -95,11 +95,11 @@ def _uuid(shown: str | None) -> UUID | None:
 
 
 async def _refuse_unknown(change: Change, values: dict[str, Any]) -> None:
-    for column, kind, table in (("inbox_id", "inbox", "inboxes"), ("customer_id", "customer", "customers")):
+    for column, (kind, there) in _THERE.items():
         if values.get(column) is None:
             continue
         keys = {"tenant": change.address.tenant_id, "id": values[column]}
-        if (await change.session.execute(_THERE[table], keys)).first() is None:
+        if (await change.session.execute(there, keys)).first() is None:
             raise NotFound(kind=kind)
 
 
@@ -121,6 +121,11 @@ def _audited(view: ConversationView) -> dict[str, Any]:
 
 
 _THERE: Final = {
-    "inboxes": text("select 1 from inboxes where tenant_id = :tenant and id = :id"),
-    "customers": text("select 1 from customers where tenant_id = :tenant and id = :id"),
+    "inbox_id": ("inbox", text("select 1 from inboxes where tenant_id = :tenant and id = :id")),
+    "customer_id": ("customer", text("select 1 from customers where tenant_id = :tenant and id = :id")),
+    "assignee_id": (
+        "person",
+        # Held until the change is stored: nobody is removed from the team in between.
+        text("select 1 from memberships where tenant_id = :tenant and person_id = :id for key share"),
+    ),
 }

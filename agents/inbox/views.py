@@ -38,6 +38,8 @@ class ConversationView(Value):
     inbox_id: str | None
     language: str | None
     assignee_id: str | None
+    assignee_name: str | None
+    """Null when they have left the team."""
     customer: Known | None
     labels: tuple[str, ...]
     metadata: dict[str, Any]
@@ -56,6 +58,7 @@ class ConversationView(Value):
 
 
 COLUMNS: Final = """c.id, c.case_number, c.status, a.mode, c.channel, c.inbox_id, c.language, c.assignee_id,
+    (select p.name from people p where p.id = c.assignee_id) as assignee_name,
     c.customer_id, k.name as customer_name, k.email as customer_email, k.verified as customer_verified,
     c.labels, c.metadata, c.subject, c.preview, c.preview_author, c.snoozed_until, c.resolved_at,
     c.merged_into, c.last_message_at, c.created_at, c.updated_at, c.version"""
@@ -76,6 +79,7 @@ def view_of(row: Any) -> ConversationView:
         inbox_id=_shown("inbox", row.inbox_id),
         language=row.language,
         assignee_id=_shown("person", row.assignee_id),
+        assignee_name=row.assignee_name,
         customer=_customer(row),
         labels=tuple(row.labels),
         metadata=row.metadata,

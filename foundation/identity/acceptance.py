@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from foundation import audit
+from foundation import audit, plans
 from foundation.database.models import Invitation, Membership, Person, Tenant
 from foundation.errors import InvalidInput
 from foundation.identity import sessions
@@ -56,6 +56,7 @@ class Acceptance:
             LinkExpired: the token is nobody's, was answered or withdrawn, or has expired.
             InvalidInput: a name and a password are needed.
             WeakPassword: the token stays valid.
+            PlanLimit: the team has all its seats, on a smaller plan than when it invited; so does the token.
         """
         offer, unconfirmed = await self._found(token)
         hashed = None
@@ -113,6 +114,8 @@ async def _join(session: TenantSession, offer: Offer, token: str, person_id: Per
     row = used.first()
     if row is None:
         raise LinkExpired()
+    # The seat of the invitation is free now, unless the plan has become smaller since.
+    await plans.check(session, offer.tenant_id, "seats")
     grant = stored_grant(row.role, row.role_id)
     session.add(
         Membership(tenant_id=offer.tenant_id, person_id=person_id, role=grant.role, role_id=grant.role_id)

@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from foundation import audit
+from foundation import audit, plans
 from foundation.database.models import Credentials, Membership, Person
 from foundation.identity import emails, mail_tokens, sessions, trail
 from foundation.identity.errors import LinkExpired, SignUpClosed, WrongCredentials
@@ -204,6 +204,7 @@ class Accounts:
             await add_person(session, person)
             new = NewTenant(tenant_id, slug_of(wanted.company), wanted.company, wanted.language)
             await self.found(session, new, actor)
+            await plans.choose(session, tenant_id, "free", actor=actor)
             await add_member(session, tenant_id, person.id, "owner", actor)
             return await mail_tokens.issue(session, person.id, "verify")
 
@@ -252,7 +253,12 @@ async def add_person(session: TenantSession, person: NewPerson) -> None:
 async def add_member(
     session: TenantSession, tenant_id: TenantId, person_id: PersonId, role: Role, actor: str
 ) -> None:
-    """Take somebody into a team with a role that every tenant has."""
+    """Take somebody into a team with a role that every tenant has.
+
+    Raises:
+        PlanLimit: the team and those invited have all seats.
+    """
+    await plans.check(session, tenant_id, "seats")
     session.add(Membership(tenant_id=tenant_id, person_id=person_id, role=role))
     await audit.record(
         session,

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import delete, func, select
 
-from foundation import audit
+from foundation import audit, plans
 from foundation.database.models import Invitation, Membership, Person, Tenant
 from foundation.errors import InvalidInput, NotFound
 from foundation.identity import emails
@@ -58,6 +58,7 @@ class Invitations:
             MoreThanOwn: the role is more than the caller has.
             AlreadyMember: who has the address is in the team.
             InvalidInput: the address is none, there is no such role, or 200 invitations wait.
+            PlanLimit: the team and those invited have all seats.
             MailUnavailable: no mail can be sent.
         """
         self.letters.require()
@@ -75,6 +76,7 @@ class Invitations:
             )
             if (await session.scalar(select(func.count()).select_from(Invitation)) or 0) >= MOST:
                 raise InvalidInput(field="email", reason="too_many")
+            await plans.check(session, caller.tenant_id, "seats")
             row = Invitation(
                 tenant_id=caller.tenant_id,
                 id=new_uuid(),

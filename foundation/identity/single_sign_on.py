@@ -18,6 +18,7 @@ from foundation.identity.sessions import Client
 from foundation.identity.sign_in import SignIn
 from foundation.ids import PersonId, TenantId, new_uuid, show
 from foundation.permissions import Role
+from foundation.plans import PlanLimit
 from foundation.tenancy import Tenancy
 
 LASTS_S: Final = 600.0
@@ -70,6 +71,7 @@ class SingleSignOn:
             Unauthorized: this browser has not begun it, or too long ago.
             SsoRefused: `reason` is `state`, `email`, `domain` or `not_member`.
             ProviderFailed.
+            PlanLimit: they would be taken in, but the team has all its seats.
         """
         tenant_id, asked = self._opened(kept)
         if not secrets.compare_digest(asked.state.encode(), state.encode()):
@@ -79,7 +81,7 @@ class SingleSignOn:
             vouched = await self.provider(settings).finish(asked, code, self.redirect_uri)
             email = _email(vouched, settings)
             person_id = await self._member(tenant_id, settings.default_role, email, vouched.name)
-        except (SsoRefused, ProviderFailed) as refused:
+        except (SsoRefused, ProviderFailed, PlanLimit) as refused:
             await self._record_refusal(tenant_id, refused)
             raise
         return await self.sign_in.open(person_id, client, only_tenant=tenant_id)

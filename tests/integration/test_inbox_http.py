@@ -18,7 +18,8 @@ from foundation.ids import TenantId, new_uuid, show
 from foundation.tenancy import Tenancy
 from tests.integration.test_http import Event, read_events
 from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
-from tests.support.tenants import audit_actions, make_tenant
+from tests.support.people import town
+from tests.support.tenants import add_person, audit_actions, make_tenant
 
 INBOX = "/api/admin/conversations"
 
@@ -162,7 +163,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat(office: Office) -> 
 
 async def test_lists_are_filtered(office: Office) -> None:
     mine, other = await office.chat("Ett"), await office.chat("Två")
-    person = show("person", new_uuid())
+    person = show("person", await add_person(office.tenancy, office.tenant_id))
     path = f"{INBOX}/{mine.conversation_id}"
     inbox = (await office.did("GET", path))["inbox_id"]
     await office.did("PATCH", path, {"assignee_id": person, "labels": ["retur", "vip"], "status": "pending"})
@@ -198,20 +199,21 @@ async def test_a_state_is_changed_once_by_who_has_read_it(office: Office) -> Non
     read = await office.call("GET", path)
     tag = read.headers["etag"]
     assert tag == f'"{read.json()["version"]}"'
-    person = show("person", new_uuid())
+    person = show("person", await add_person(office.tenancy, office.tenant_id))
     patch = {"assignee_id": person, "labels": ["vip", "vip"], "metadata": {"order": "A-1"}}
     changed = await office.call("PATCH", path, patch, **{"If-Match": tag})
     assert changed.status_code == 200
     after = changed.json()
     assert (after["assignee_id"], after["labels"], after["metadata"]) == (person, ["vip"], {"order": "A-1"})
+    assert after["assignee_name"] == "Åsa Lind"
     assert changed.headers["etag"] == f'"{after["version"]}"' != tag
     late = await office.call("PATCH", path, {"labels": []}, **{"If-Match": tag})
     assert code_of(late) == (412, "precondition_failed")
     same = await office.did("PATCH", path, patch)
     assert same == (await office.did("GET", path))
     assert same["version"] == after["version"]
-    assert (await office.audited()) == ["conversation.change"]
-    [audited] = await office.rows("select before, after from audit")
+    assert (await office.audited()) == ["member.add", "conversation.change"]
+    [audited] = await office.rows("select before, after from audit where action = 'conversation.change'")
     assert audited.before["labels"] == []
     assert audited.after == {"assignee_id": person, "labels": ["vip"], "metadata": ["order"]}
     said = (await office.did("GET", f"{path}/messages"))["messages"]
@@ -236,6 +238,7 @@ async def test_a_state_is_changed_once_by_who_has_read_it(office: Office) -> Non
         {"inbox_id": "box_" + "0" * 32},
         {"customer_id": "cus_" + "0" * 32},
         {"assignee_id": "nobody"},
+        {"assignee_id": "per_" + "0" * 32},
     ],
 )
 async def test_what_makes_no_sense_changes_nothing(office: Office, patch: dict[str, Any]) -> None:
@@ -245,6 +248,44 @@ async def test_what_makes_no_sense_changes_nothing(office: Office, patch: dict[s
     assert (await office.call("PATCH", path, patch)).status_code in (404, 422)
     assert await office.did("GET", path) == before
     assert await office.audited() == []
+
+
+async def test_only_members_of_the_team_are_given_conversations(office: Office) -> None:
+    chat = await office.chat()
+    path = f"{INBOX}/{chat.conversation_id}"
+    elsewhere = await make_tenant(office.tenancy)
+    stranger = {"assignee_id": show("person", await add_person(office.tenancy, elsewhere))}
+    refused = await office.call("PATCH", path, stranger)
+    assert (code_of(refused), refused.json()["data"]) == ((404, "not_found"), {"kind": "person"})
+    assert (await office.did("GET", path))["assignee_id"] is None
+    assert await office.audited() == []
+    colleague = await add_person(office.tenancy, office.tenant_id, "Bo Ek")
+    await office.did("PATCH", path, {"assignee_id": show("person", colleague)})
+    [listed] = (await office.did("GET", INBOX))["conversations"]
+    assert (listed["assignee_id"], listed["assignee_name"]) == (show("person", colleague), "Bo Ek")
+    async with office.tenancy.session(office.tenant_id) as session:
+        await session.execute(text("delete from memberships"))
+    [listed] = (await office.did("GET", INBOX))["conversations"]
+    assert (listed["assignee_id"], listed["assignee_name"]) == (show("person", colleague), None)
+
+
+async def test_customers_read_the_name_of_whoever_answers_them(
+    database_urls: DatabaseUrls, redis_url: str, tmp_path: Path
+) -> None:
+    async with town(database_urls, redis_url, tmp_path) as place:
+        owner = await place.owner()
+        key = await add_key(place.tenancy, owner.tenant_id, "publishable")
+        bearer = {"Authorization": f"Bearer {key}"}
+        office = Office(place.door.client, place.tenancy, owner.tenant_id, {}, bearer)
+        chat = await office.chat()
+        path = f"{INBOX}/{chat.conversation_id}"
+        await owner.browser.did("POST", f"{path}/reply", {"text": "Hej, det är jag."})
+        await owner.browser.did("PATCH", path, {"assignee_id": "me"})
+        assert (await owner.browser.did("GET", path))["assignee_name"] == "Åsa Lind"
+        said = (await owner.browser.did("GET", f"{path}/messages"))["messages"]
+        [reply] = [one for one in said if one["author"] == "staff"]
+        assert "Åsa Lind" in str(reply)
+        assert "Norrsken" not in str(reply)
 
 
 async def test_a_customers_message_wakes_what_was_put_aside(office: Office) -> None:

@@ -56,6 +56,7 @@ async def test_who_signs_up_owns_a_tenant_once_the_address_is_confirmed(place: T
     tenant_id = (await place.tenancy.tenant_of_slug(tenant["slug"])) or pytest.fail("no tenant")
     assert await audit_actions(place.tenancy, tenant_id) == [
         "tenant.create",
+        "tenant.plan",
         "member.add",
         "person.verify",
         "session.begin",
@@ -120,6 +121,26 @@ async def test_after_five_attempts_each_waits_longer_whatever_the_password(place
     assert await place.browser().refused("POST", "/api/auth/sign-in", other) == (429, "too_many_attempts")
     await place.forget_attempts()
     await place.browser().sign_in(asa.email)
+
+
+async def test_behind_a_known_proxy_each_address_waits_alone_and_is_the_one_that_is_shown(
+    database_urls: DatabaseUrls, redis_url: str, tmp_path: Path
+) -> None:
+    async with town(database_urls, redis_url, tmp_path, trusted_proxies="127.0.0.1") as behind:
+        asa = await behind.owner()
+        guesser = {"X-Forwarded-For": "203.0.113.7"}
+        guesses = list[str]()
+        while "too_many_attempts" not in guesses and len(guesses) < 12:
+            wrong = {"email": f"e{new_uuid().hex}@example.com", "password": "fel lösenord helt"}
+            refused = await behind.browser().refused("POST", "/api/auth/sign-in", wrong, **guesser)
+            guesses.append(refused[1])
+        assert guesses[-1] == "too_many_attempts"
+        right = {"email": asa.email, "password": PASSWORD}
+        elsewhere = {"X-Forwarded-For": "192.0.2.1, 198.51.100.9"}
+        response = await behind.browser().call("POST", "/api/auth/sign-in", right, **elsewhere)
+        assert response.status_code == 200
+        listed = (await asa.browser.did("GET", "/api/auth/sessions"))["sessions"]
+        assert "198.51.0.0/16" in [one["address"] for one in listed]
 
 
 async def test_the_cookie_is_for_the_server_alone(place: Town, asa: Owner) -> None:

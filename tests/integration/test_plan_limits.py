@@ -21,6 +21,7 @@ from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
 pytestmark = pytest.mark.integration
 
 SOURCES = "/api/admin/knowledge/sources"
+KEYS = "/api/admin/keys"
 
 
 @pytest.fixture
@@ -122,11 +123,25 @@ async def test_tokens_of_the_plan_bound_the_operators_model_only(small: None) ->
 
 async def test_others_can_ask_for_limits_that_they_count(staff: Staff, tenancy: Tenancy) -> None:
     async with tenancy.session(staff.tenant_id) as session:
-        await plans.check(session, staff.tenant_id, "seats", used=1)
+        await plans.check(session, staff.tenant_id, "sources", used=1)
         with pytest.raises(PlanLimit) as refused:
-            await plans.check(session, staff.tenant_id, "seats", used=2)
-        assert refused.value.data == {"name": "seats", "used": 2, "limit": 2}
-        await plans.check(session, staff.tenant_id, "keys")
+            await plans.check(session, staff.tenant_id, "sources", used=2)
+        assert refused.value.data == {"name": "sources", "used": 2, "limit": 2}
+
+
+async def test_keys_end_where_the_plan_does_and_a_revoked_one_makes_room(staff: Staff) -> None:
+    def wanted(number: int) -> dict[str, object]:
+        return {"kind": "server", "name": f"nr {number}", "scopes": ["chat.use"]}
+
+    answers = await asyncio.gather(*(staff.call("POST", KEYS, wanted(number)) for number in range(6)))
+    assert sorted(each.status_code for each in answers) == [201, 201, 201, 402, 402, 402]
+    [refused, *_] = [each.json() for each in answers if each.status_code == 402]
+    assert (refused["code"], refused["data"]) == ("plan_limit", {"name": "keys", "used": 4, "limit": 4})
+    assert (await used(staff))["keys"] == (4, 4)
+    assert len(await staff.audited("key.create")) == 3
+    [made, *_] = [each.json()["key"]["key_id"] for each in answers if each.status_code == 201]
+    await staff.did("DELETE", f"{KEYS}/{made}")
+    await staff.did("POST", KEYS, wanted(7))
 
 
 async def test_a_plan_is_chosen_with_an_audit_row(staff: Staff) -> None:

@@ -17,8 +17,11 @@ from foundation.errors import DependencyUnavailable
 from foundation.ids import new_uuid
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
+from serve.access import ROUTES
+from serve.rates import SIGN_IN
 from tests.integration.conftest import free_port
 from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
+from tests.support.people import town
 from tests.support.tenants import make_tenant
 
 CHAT = "/api/chat/conversations"
@@ -201,6 +204,44 @@ async def test_while_nobody_counts_the_setting_says_who_is_let_in(
         assert {answer.status_code for answer in answers} == {200 if chat else 503}
         assert all("RateLimit" not in answer.headers for answer in answers)
         assert ((await front.sign_in()).status_code != 503) is sign_in
+
+
+@pytest.mark.parametrize(
+    "path", ["sign-up", "second-factor", "reset", "reset/confirm", "invitation", "invitation/accept"]
+)
+async def test_all_that_is_asked_before_a_session_is_counted_and_refused_while_nobody_counts(
+    settings: Settings, path: str
+) -> None:
+    address = {"X-Forwarded-For": f"2001:db8:{new_uuid().hex[-4:]}::1"}
+
+    async def ask(door: FrontDoor) -> int:
+        answer = await door.client.post(f"/api/auth/{path}", json={}, headers=address)
+        return answer.status_code
+
+    known = settings.evolve(trusted_proxies="1")
+    async with front_door(known) as door:
+        assert [await ask(door) == 429 for _ in range(4)] == [False, False, False, True]
+    async with front_door(known.evolve(redis_url=f"redis://127.0.0.1:{free_port()}/0")) as door:
+        assert await ask(door) == 503
+
+
+def test_nothing_that_lets_strangers_in_is_uncounted() -> None:
+    let_in = {route.split(" ")[1] for route, shown in ROUTES.items() if shown in ("nothing", "mailed token")}
+    assert {path for path in let_in if path.startswith("/api/auth")} < SIGN_IN
+    assert {route.split(" ")[1] for route in ROUTES} >= SIGN_IN
+
+
+async def test_a_person_has_a_limit_and_their_colleague_does_not_feel_it(
+    database_urls: DatabaseUrls, redis_url: str, tmp_path: Path
+) -> None:
+    async with town(database_urls, redis_url, tmp_path, rate_per_key=2) as place:
+        owner = await place.owner()
+        colleague = await place.member(owner, "viewer")  # the invitation was the owner's first request
+        answers = [await owner.browser.call("GET", "/api/admin/team") for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 429]
+        assert answers[0].headers["RateLimit-Policy"] == '"person";q=2;w=60, "tenant";q=60000;w=60'
+        assert answers[1].json()["data"]["limit"] == "person"
+        assert (await colleague.browser.call("GET", "/api/admin/team")).status_code == 200
 
 
 async def test_switched_off_nothing_is_counted(settings: Settings, tenancy: Tenancy) -> None:

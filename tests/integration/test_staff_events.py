@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from admin_api import events
 from agents.inbox import hub as hubs
 from agents.inbox.events import EventLog, Place
 from agents.inbox.hub import Hub
@@ -17,10 +18,12 @@ from agents.staff_channel import bell
 from foundation.clients.bus.fakes import LocalBus
 from foundation.clients.bus.valkey import ValkeyBus
 from foundation.database.roles import DatabaseUrls
+from foundation.ids import show
 from foundation.tenancy import Tenancy
 from tests.integration.test_http import Event, read_events
 from tests.integration.test_inbox_http import INBOX, Office, make_office
 from tests.support.gateway import FrontDoor, front_door, settings_for
+from tests.support.people import town
 from tests.support.scripted import Room, room
 from tests.support.tenants import make_tenant
 
@@ -113,6 +116,43 @@ async def test_another_tenant_hears_nothing(office: Office, door: FrontDoor, ten
     await other.chat("Eget")
     events = await listen(other, "message", times=2, since=since)
     assert [said for _, said in told(events)] == ["Eget", "echo: Eget. Klart."]
+
+
+@pytest.mark.parametrize("ended_by", ["removal", "sign-out", "revocation"])
+async def test_who_is_let_in_no_more_hears_no_more(
+    database_urls: DatabaseUrls,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ended_by: str,
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(hubs, "_QUIET_S", 0.1)
+    async with town(database_urls, redis_url, tmp_path) as place:
+        owner = await place.owner()
+        member = await place.member(owner, "agent")
+        wanted = {"kind": "server", "name": "skärm", "scopes": ["conversation.read"]}
+        key = await owner.browser.did("POST", "/api/admin/keys", wanted)
+        client, headers, ending = {
+            "removal": (
+                member.browser,
+                {},
+                ("DELETE", f"/api/admin/team/{show('person', member.person_id)}"),
+            ),
+            "sign-out": (owner.browser, {}, ("POST", "/api/auth/sign-out")),
+            "revocation": (
+                place.browser(),
+                {"Authorization": f"Bearer {key['secret']}"},
+                ("DELETE", f"/api/admin/keys/{key['key']['key_id']}"),
+            ),
+        }[ended_by]
+        async with asyncio.timeout(60), client.client.stream("GET", STREAM, headers=headers) as stream:
+            lines = stream.aiter_lines()
+            while await anext(lines) != ": hb":
+                pass
+            await owner.browser.did(*ending)
+            assert [line async for line in lines if line not in ("", ": hb")] == []
+        assert (await client.client.get(STREAM, headers=headers)).status_code in (401, 403)
 
 
 @asynccontextmanager

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import text
 
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import new_uuid, show
+from foundation.plans import PlanName, choose
 from tests.support.gateway import add_key
 from tests.support.people import OTHER_PASSWORD, PASSWORD, Owner, Town, sign_up, town
 from tests.support.tenants import audit_actions
@@ -229,3 +231,55 @@ async def test_a_key_works_as_before_beside_sessions(place: Town, asa: Owner) ->
     # A wrong key is not made up for by a cookie.
     assert await asa.browser.refused("GET", TEAM, Authorization="Bearer sk_wrong") == (401, "unauthorized")
     assert await asa.browser.refused("GET", TEAM, Authorization="Basic eA==") == (401, "unauthorized")
+
+
+async def test_seats_end_where_the_plan_does_and_the_invited_have_theirs(place: Town, asa: Owner) -> None:
+    async def seats() -> tuple[int, int | None]:
+        found = (await asa.browser.did("GET", "/api/tenant/usage"))["usage"]
+        [row] = [each for each in found if each["name"] == "seats"]
+        return row["used"], row["limit"]
+
+    async def plan(name: PlanName) -> None:
+        async with place.tenancy.session(asa.tenant_id) as session:
+            await choose(session, asa.tenant_id, name, actor="test")
+
+    emails = [f"s{number}{new_uuid().hex}@example.com" for number in range(4)]
+    wanted = [{"email": email, "role": "agent"} for email in emails]
+    await plan("free")
+    assert await seats() == (1, 2)
+    answers = await asyncio.gather(*(asa.browser.call("POST", INVITATIONS, one) for one in wanted))
+    assert sorted(answer.status_code for answer in answers) == [201, 402, 402, 402]
+    [refused, *_] = [answer.json() for answer in answers if answer.status_code == 402]
+    assert (refused["code"], refused["data"]) == ("plan_limit", {"name": "seats", "used": 2, "limit": 2})
+    assert await seats() == (2, 2)
+    [invited] = [each.json() for each in answers if each.status_code == 201]
+    # Another one to the same address takes the place of the first.
+    await asa.browser.did("POST", INVITATIONS, {"email": invited["email"], "role": "viewer"})
+    await plan("business")
+    late = next(email for email in emails if email != invited["email"])
+    await asa.browser.did("POST", INVITATIONS, {"email": late, "role": "agent"})
+    await plan("free")
+    assert await seats() == (3, 2)
+
+    async def accept(email: str, number: int) -> httpx.Response:
+        body = {"token": await place.mail.token(email, number), "name": "Bo Ek", "password": PASSWORD}
+        return await place.browser().call("POST", "/api/auth/invitation/accept", body)
+
+    # What was given stays, and nothing is added to it; the link works again once there is a seat.
+    before = await accept(late, 1)
+    assert (before.status_code, before.json()["code"]) == (402, "plan_limit")
+    waiting = (await asa.browser.did("GET", INVITATIONS))["invitations"]
+    [first] = [one["id"] for one in waiting if one["email"] == invited["email"]]
+    await asa.browser.did("DELETE", f"{INVITATIONS}/{first}")
+    assert (await accept(late, 1)).status_code == 200
+    assert await seats() == (2, 2)
+    actions = await audit_actions(place.tenancy, asa.tenant_id)
+    assert (actions.count("invitation.create"), actions.count("invitation.accept")) == (3, 1)
+
+
+async def test_who_signs_up_is_on_the_plan_free(place: Town) -> None:
+    browser, email = place.browser(), f"f{new_uuid().hex}@example.com"
+    await browser.did("POST", "/api/auth/sign-up", sign_up(email))
+    await browser.did("POST", "/api/auth/verify", {"token": await place.mail.token(email)})
+    await browser.sign_in(email)
+    assert (await browser.did("GET", "/api/tenant/settings"))["plan"] == "free"

@@ -1,5 +1,6 @@
 """Visitors of pages: origins, tokens that are short and renewed, and identities that a company has signed."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -104,6 +105,49 @@ async def test_a_signed_visitor_is_recorded_as_verified(shop: Shop, tenancy: Ten
     assert "key.identity.rotate" in await audit_actions(tenancy, shop.tenant_id)
 
 
+CUSTOMERS = "/api/admin/customers"
+
+
+async def test_a_verified_visitor_is_one_customer_with_a_history(shop: Shop) -> None:
+    async def seen(path: str) -> Any:
+        return (await shop.door.client.get(path, headers=shop.owner)).json()
+
+    async def customer_of(started: httpx.Response) -> str:
+        found = await seen(f"/api/admin/conversations/{started.json()['conversation_id']}")
+        return str(found["customer"]["customer_id"])
+
+    again = {"Idempotency-Key": str(new_uuid())}
+    first = await shop.start(token(shop.secret, name="Åsa", email="asa@example.com"), **again)
+    await shop.start(token(shop.secret, name="Åsa"), **again)  # the same start once more
+    customer = await customer_of(first)
+    known = await seen(f"{CUSTOMERS}/{customer}")
+    assert (known["name"], known["email"]) == ("Åsa", "asa@example.com")
+    assert (known["external_id"], known["verified"], known["version"]) == ("kund-17", True, 1)
+    second = await shop.start(token(shop.secret, name="Åsa Lind"))
+    assert await customer_of(second) == customer
+    known = await seen(f"{CUSTOMERS}/{customer}")
+    assert (known["name"], known["email"], known["version"]) == ("Åsa Lind", "asa@example.com", 2)
+    history = (await seen(f"/api/admin/conversations?customer={customer}"))["conversations"]
+    ids = [one["conversation_id"] for one in history]
+    assert ids == [second.json()["conversation_id"], first.json()["conversation_id"]]
+    others = [await shop.start(token(shop.secret, sub="kund-18")), await shop.start(), await shop.start()]
+    assert len({customer, *[await customer_of(other) for other in others]}) == 4
+    assert len((await seen(CUSTOMERS))["customers"]) == 4
+
+
+async def test_of_many_starts_at_once_all_are_of_one_customer(shop: Shop, tenancy: Tenancy) -> None:
+    answers = await asyncio.gather(*(shop.start(token(shop.secret, name="Åsa")) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {201}
+    async with tenancy.session(shop.tenant_id) as session:
+        found = await session.execute(
+            text(
+                "select count(distinct c.customer_id), count(*), (select count(*) from customers)"
+                " from conversations c"
+            )
+        )
+        assert tuple(found.one()) == (1, 8, 1)
+
+
 NOW = int(time.time())
 
 
@@ -120,6 +164,8 @@ NOW = int(time.time())
         ({"sub": ""}, "claims"),
         ({"sub": 17}, "claims"),
         ({"sub": "x" * 256}, "claims"),
+        ({"sub": "a\x00b"}, "claims"),
+        ({"name": "a\x00b"}, "claims"),
         ({"algorithm": "none"}, "signature"),
         ({"algorithm": "HS512"}, "signature"),
         ({"algorithm": "RS256"}, "signature"),

@@ -11,6 +11,7 @@ import psycopg
 
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import PersonId, TenantId, new_uuid, parse
+from foundation.plans import choose
 from foundation.tenancy import Tenancy
 from tests.servers.smtp_server import SmtpServer, smtp_server
 from tests.support.gateway import FrontDoor, front_door, settings_for
@@ -66,18 +67,17 @@ class Town:
         return Browser(client)
 
     async def owner(self, company: str = "Norrsken AB") -> "Owner":
-        """Return somebody who signed up, confirmed the address and signed in."""
+        """Return somebody who signed up, confirmed the address, signed in, and has a plan without limits."""
         email = f"o{new_uuid().hex}@example.com"
         browser = self.browser()
         await browser.did("POST", "/api/auth/sign-up", sign_up(email, company=company))
         await browser.did("POST", "/api/auth/verify", {"token": await self.mail.token(email)})
         state = await browser.sign_in(email)
-        return Owner(
-            browser,
-            email,
-            PersonId(parse("person", state["person"]["id"])),
-            TenantId(parse("tenant", state["tenants"][0]["id"])),
-        )
+        person_id = PersonId(parse("person", state["person"]["id"]))
+        tenant_id = TenantId(parse("tenant", state["tenants"][0]["id"]))
+        async with self.tenancy.session(tenant_id) as session:
+            await choose(session, tenant_id, "business", actor="test")
+        return Owner(browser, email, person_id, tenant_id)
 
     async def member(self, owner: "Owner", role: str) -> "Owner":
         """Return somebody whom the owner took into the team."""
@@ -121,7 +121,9 @@ async def town(urls: DatabaseUrls, redis_url: str, home: Path, **changes: object
     """Open the front door with a mail server beside it."""
     async with smtp_server() as mail:
         posted = {"smtp_host": "127.0.0.1", "smtp_port": mail.port, "smtp_from": "replik@example.com"}
-        settings = settings_for(urls, redis_url, home).evolve(**posted | changes)
+        # All tests come from one address; the limit has tests of its own.
+        counted = {"rate_sign_in": 6_000}
+        settings = settings_for(urls, redis_url, home).evolve(**posted | counted | changes)
         async with front_door(settings) as door:
             opened = Town(door, mail, urls)
             await opened.forget_attempts()
