@@ -94,7 +94,7 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     if first["type"] == "json_invalid":
         return problem(MalformedBody())
     # The input itself is left out: it may be huge, secret, or not even encodable.
-    # Of a union Pydantic says which member failed, as in `literal['a','b']`: that is no place in what was sent.
+    # Of a union Pydantic names the member that failed, as in `literal['a']`: no place in what was sent.
     places = [str(place) for place in first["loc"][1:] if "[" not in str(place)]
     field = ".".join(places) or str(first["loc"][0])
     # Our own sentences name the remedy, and neither they nor those of Pydantic repeat what was sent.
