@@ -15,7 +15,7 @@ from foundation.clients.presence.port import Doing, Present
 
 
 class Doings(Body):
-    doing: Doing | Literal["gone"] = "viewing"
+    doing: Literal[Doing, "gone"] = "viewing"
     """Say it again within 30 seconds, or you are taken for gone."""
     name: Line | None = None
 

@@ -242,7 +242,7 @@ class Settings(BaseModel):
     twilio_whatsapp_from: str | None = Field(None, description="WhatsApp sender, for example +46701234567.")
     twilio_sms_from: str | None = Field(None, description="SMS sender, for example +46701234567.")
     smtp_host: str | None = Field(
-        None, description="Mail server for sign-in and replies by e-mail; with STARTTLS."
+        None, description="Mail server for sign-in, invitations and new passwords; with STARTTLS."
     )
     smtp_port: Port = Field(587, description="Port of the mail server.")
     smtp_username: str | None = Field(None, description="User at the mail server.")

@@ -28,7 +28,18 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 
 _PLAIN = frozenset(
-    {"greater_than_equal", "less_than_equal", "literal_error", "string_pattern_mismatch", "extra_forbidden"}
+    {
+        "extra_forbidden",
+        "greater_than_equal",
+        "less_than_equal",
+        "literal_error",
+        "missing",
+        "string_pattern_mismatch",
+        "string_too_long",
+        "string_too_short",
+        "too_long",
+        "too_short",
+    }
 )
 """Kinds of refusal whose sentence says what is allowed."""
 
@@ -83,7 +94,9 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     if first["type"] == "json_invalid":
         return problem(MalformedBody())
     # The input itself is left out: it may be huge, secret, or not even encodable.
-    field = ".".join(str(place) for place in first["loc"][1:])
+    # Of a union Pydantic names the member that failed, as in `literal['a']`: no place in what was sent.
+    places = [str(place) for place in first["loc"][1:] if "[" not in str(place)]
+    field = ".".join(places) or str(first["loc"][0])
     # Our own sentences name the remedy, and neither they nor those of Pydantic repeat what was sent.
     said = {}
     if first["type"] == "value_error":

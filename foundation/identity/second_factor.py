@@ -83,15 +83,24 @@ class SecondFactor:
         return codes
 
     async def disable(self, who: SignedIn, password: str) -> None:
-        """Switch it off; the secret and the recovery codes are gone.
+        """Switch it off; the secret and the recovery codes are gone. Other sessions end.
 
         Raises:
+            Conflict: it is off.
             WrongCredentials, TooManyAttempts.
         """
         person = await self.accounts.require_password(who, password)
         async with self.tenancy.person(who.person_id) as session:
-            await session.execute(update(Credentials).values(totp_secret=None, totp_confirmed_at=None))
+            switched = await session.execute(
+                update(Credentials)
+                .where(Credentials.totp_confirmed_at.is_not(None))
+                .values(totp_secret=None, totp_confirmed_at=None)
+                .returning(Credentials.person_id)
+            )
+            if switched.first() is None:
+                raise Conflict(reason="not_enrolled")
             await session.execute(delete(RecoveryCode))
+            await sessions.end_others(session, who.id)
             await trail.record(session, who.person_id, "factor.disable")
         self.accounts.tell_of_change(person)
 

@@ -115,10 +115,15 @@ async def test_it_is_switched_off_with_the_password_only(place: Town, asa: Owner
     off = "/api/auth/totp/disable"
     assert await asa.browser.refused("POST", off, wrong) == (401, "wrong_credentials")
     assert await asa.browser.refused("POST", "/api/auth/totp", {"password": PASSWORD}) == (409, "conflict")
+    elsewhere = await owing(place, asa)
     await asa.browser.did("POST", off, {"password": PASSWORD})
+    assert await elsewhere.refused("GET", SESSION) == (401, "unauthorized")
     state = await place.browser().sign_in(asa.email)
     assert (state["second_factor_owed"], state["person"]["second_factor"]) == (False, False)
-    assert "factor.disable" in await audit_actions(place.tenancy, asa.tenant_id)
+    # Off is off: nobody is told a second time.
+    assert await asa.browser.refused("POST", off, {"password": PASSWORD}) == (409, "conflict")
+    actions = await audit_actions(place.tenancy, asa.tenant_id)
+    assert actions.count("factor.disable") == 1
 
 
 async def test_an_enrolment_counts_once_it_is_confirmed(place: Town, asa: Owner) -> None:

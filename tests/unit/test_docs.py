@@ -12,6 +12,7 @@ import click
 import pytest
 
 from foundation import errors
+from foundation.identity import errors as identity_errors
 from foundation.settings import Settings, env_name
 from graphs.config import GraphConfig, Models
 from ingest.extract import Reason
@@ -145,6 +146,12 @@ def test_files_named_in_passing_exist(page: Path) -> None:
     assert [span for span in named if not (ROOT / span).exists()] == []
 
 
+def test_the_index_leads_to_every_page() -> None:
+    text = (ROOT / "docs" / "index.md").read_text()
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert pages - set(re.findall(r"\]\(([\w-]+\.md)\)", text)) == set()
+
+
 # Commands
 
 
@@ -208,12 +215,21 @@ def test_no_other_kind_of_block_hides_a_command(page: Path) -> None:
 
 def test_error_codes_are_those_of_the_code() -> None:
     documented = {cells[0].strip("`"): int(cells[1]) for cells in table("docs/api.md", "Errors")}
-    assert documented == {error.code: error.status for error in _errors(errors.ReplikError)}
+    assert documented == _statuses(errors.__name__)
+
+
+def test_refusals_are_those_of_sign_in() -> None:
+    rows = table("docs/sign-in.md", "Refusals")
+    documented = {code: int(cells[1]) for cells in rows for code in re.findall(r"`(\w+)`", cells[0])}
+    assert documented == _statuses(identity_errors.__name__)
+
+
+def _statuses(module: str) -> dict[str, int]:
+    return {error.code: error.status for error in _errors(errors.ReplikError) if error.__module__ == module}
 
 
 def _errors(base: type[errors.ReplikError]) -> Iterator[type[errors.ReplikError]]:
-    if base.__module__ == errors.__name__:
-        yield base
+    yield base
     for error in base.__subclasses__():
         yield from _errors(error)
 
@@ -264,11 +280,22 @@ def test_every_risk_names_a_test_that_exists_or_says_that_there_is_none() -> Non
         assert quoted - web == set(), risk
 
 
-@pytest.mark.parametrize("name", ["threat-model.md", "asvs.md"])
+SECURITY = ("threat-model.md", "asvs.md")
+
+
+@pytest.mark.parametrize("name", SECURITY)
 def test_what_is_said_of_security_names_tests_that_exist(name: str) -> None:
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / name).read_text()))
-    assert len(named) > 20
-    assert named - known_tests()[0] == set()
+    named = set(re.findall(r"\btest_\w+(?:\.py)?", (ROOT / "docs" / name).read_text()))
+    assert len(named) > 40
+    assert named - known_tests()[0] - {file.name for file in (ROOT / "tests").rglob("test_*.py")} == set()
+
+
+@pytest.mark.parametrize("name", SECURITY)
+def test_what_is_said_of_security_is_shown_or_said_to_be_missing(name: str) -> None:
+    tables = re.split(r"^\|.*\| test \|\n\|[-|]+\n", (ROOT / "docs" / name).read_text(), flags=re.M)[1:]
+    lines = [line for table in tables for line in table.split("\n\n")[0].splitlines()]
+    assert len(lines) > 20
+    assert [one for one in lines if "test_" not in one and "| there is none |" not in one] == []
 
 
 @cache
