@@ -6,8 +6,8 @@ from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from fastapi.responses import StreamingResponse
 
+from admin_api.bodies import ServerSentEvents
 from admin_api.desk import DeskDep
 from agents.inbox.events import Place, StaffEvent
 
@@ -19,15 +19,14 @@ LIFE_S = 300.0
 router = APIRouter(tags=["inbox"])
 
 
-@router.get("/events", response_class=StreamingResponse)
+@router.get("/events", response_class=ServerSentEvents)
 async def events(
     desk: DeskDep, last_event_id: Annotated[str | None, Header(max_length=100)] = None
-) -> StreamingResponse:
+) -> ServerSentEvents:
     """Follow what happens in the inbox, from now on or from `Last-Event-ID`: nothing is lost or repeated."""
     since = Place.parse(last_event_id) if last_event_id else None
-    return StreamingResponse(
+    return ServerSentEvents(
         _encoded(desk.hub.follow(desk.tenant_id, since), desk.still_may),
-        media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
@@ -36,6 +35,7 @@ async def _encoded(
     batches: AsyncGenerator[list[StaffEvent], None], still_may: Callable[[], Awaitable[bool]]
 ) -> AsyncGenerator[bytes, None]:
     begun = said = asked = monotonic()
+    yield b": hello\n\n"  # what says nothing yet looks closed to clients and proxies
     async with aclosing(batches):
         async for batch in batches:
             if monotonic() - asked >= HEARTBEAT_S:

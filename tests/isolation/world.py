@@ -167,6 +167,7 @@ async def person(world: World, role: str = "viewer") -> Ids:
             text("insert into people (id, email, name) values (:id, :email, :name)"),
             {"id": person_id, "email": f"{person_id.hex}@example.com", "name": world.word},
         )
+        await session.execute(text("insert into credentials (person_id) values (:id)"), {"id": person_id})
         await session.execute(
             text("insert into memberships (tenant_id, person_id, role) values (:tenant, :id, :role)"),
             {"tenant": world.tenant_id, "id": person_id, "role": role},
