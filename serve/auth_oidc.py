@@ -21,7 +21,7 @@ Text = Annotated[str, Query(max_length=4096)]
 router = APIRouter(prefix="/api/auth/oidc", tags=["sign-in"])
 
 
-@router.get("/start", status_code=303)
+@router.get("/start", status_code=303, response_class=RedirectResponse)
 async def start(
     services: ServicesDep, tenant: Annotated[str, Query(pattern="^[a-z0-9-]{1,63}$")]
 ) -> RedirectResponse:
@@ -33,7 +33,7 @@ async def start(
     return response
 
 
-@router.get("/callback", status_code=303)
+@router.get("/callback", status_code=303, response_class=RedirectResponse)
 async def callback(
     request: Request, services: ServicesDep, state: Text = "", code: Text = "", error: Text = ""
 ) -> RedirectResponse:

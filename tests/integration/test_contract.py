@@ -112,6 +112,9 @@ class Sender:
             case.path_parameters.update({name: ids[name] for name in case.path_parameters if name in ids})
         if (body := _body(self.world, route, ids)) is not None and self.chance.random() < 0.5:
             case.body, case.media_type = body, "application/json"
+        # What was made up for the security schemes goes; the caller shows what they have.
+        case.headers.pop("Authorization", None)
+        case.cookies.clear()
         headers = dict(caller.headers(route, ids))
         streams = "text/event-stream" in str(case.operation.definition.raw["responses"])
         if streams and _is_open(case, self.url, headers, self.tally):
