@@ -1,7 +1,7 @@
 """The gateways' slow clock: people's data asked for, and what is too old. Rows decide who works on what."""
 
 import asyncio
-import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -16,15 +16,20 @@ _RETENTION_S: Final = 60.0
 
 
 async def keep_up_for_ever(privacy: PrivacyWorker, retention: RetentionWorker) -> None:
-    """Look every `LOOK_S` seconds for exports and erasures, and every minute for what is too old."""
-    cleared = -_RETENTION_S
+    """Look every `LOOK_S` seconds for exports and erasures, and every minute for what is too old.
+
+    Neither waits for the other: an erasure that cannot end must not keep old conversations for ever.
+    """
+    async with asyncio.TaskGroup() as both:
+        both.create_task(_again_and_again(LOOK_S, privacy.work))
+        both.create_task(_again_and_again(_RETENTION_S, retention.work, retention.forget_access))
+
+
+async def _again_and_again(every_s: float, *work: Callable[[], Awaitable[int]]) -> None:
     while True:
-        await asyncio.sleep(LOOK_S)
-        try:
-            await privacy.work()
-            if time.monotonic() - cleared >= _RETENTION_S:
-                await retention.work()
-                await retention.forget_access()
-                cleared = time.monotonic()
-        except Exception as error:
-            log.warning("upkeep_failed", error=type(error).__name__, exc_info=True)
+        await asyncio.sleep(every_s)
+        for each in work:
+            try:
+                await each()
+            except Exception as error:
+                log.warning("upkeep_failed", error=type(error).__name__, exc_info=True)

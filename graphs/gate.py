@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import structlog
+
+from foundation.errors import DependencyUnavailable
 from foundation.turns import Citation, Cited, Delta, Language
 from graphs.facts import CITATION
-from graphs.grounding import Grounding, Judgement, Likeness
+from graphs.grounding import Grounding, Judgement
 from graphs.meanings import Meanings
 from graphs.passages import Passage
 from graphs.policies import pii
@@ -21,6 +24,8 @@ from graphs.policies.link import hosts_in
 from graphs.policies.port import Decision, Said
 from graphs.units import Splitter, Unit
 from graphs.words import words
+
+log = structlog.get_logger()
 
 _PLACEHOLDER: Final = "[{} "
 _RUN: Final = 6
@@ -84,18 +89,25 @@ class Gate:
         self._waiting.clear()
         return events
 
-    async def _alike(self, unit: Unit) -> Likeness | None:
-        """Return what a unit means beside passages in other languages, where that matters."""
-        if self._meanings is None or not self._grounding.is_unsure(unit):
-            return None
-        return await self._meanings.likeness(unit.text, self._passages, self._language)
+    async def _grounded(self, unit: Unit) -> Judgement:
+        """Return what the passages say of a unit, by meaning too where that could change it."""
+        judgement = self._grounding.judge(unit)
+        if self._meanings is None or not self._grounding.is_unsure(unit, judgement):
+            return judgement
+        try:
+            alike = await self._meanings.likeness(unit.text, self._passages, self._language)
+        except DependencyUnavailable:
+            # An answer that has begun goes on, with what the words alone can tell.
+            log.warning("meanings_away")
+            return judgement
+        return self._grounding.judge(unit, alike)
 
     async def _judge(self, unit: Unit) -> list[Delta | Cited]:
         if self.ended is not None:
             return []
         self._separator = max(self._separator, unit.lead, key=_breaks)
         before, self._before = self._before, unit.text
-        judgement = self._grounding.judge(unit, await self._alike(unit))
+        judgement = await self._grounded(unit)
         if unit.too_long or judgement.verdict == "unsupported":
             reason = "length" if unit.too_long else judgement.reason
             return self._withhold(Decision(action="block", rule="grounding", reason=reason, stage="after"))

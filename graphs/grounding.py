@@ -107,17 +107,16 @@ class Grounding:
         found = self._attribute(plain)
         return self._attribute_abroad(plain, alike) or found if alike and not found.passages else found
 
-    def is_unsure(self, unit: Unit) -> bool:
-        """Say whether the meaning of a unit, compared across languages, could change what is said of it."""
+    def is_unsure(self, unit: Unit, found: Judgement) -> bool:
+        """Say whether the meaning of a unit, compared across languages, could change what was found of it."""
         cited = self._cited(unit.text)
         abroad = any(map(self._is_foreign, cited or range(len(self._passages))))
         if not abroad:
             return False
-        verdict = self.judge(unit).verdict
         if not cited:
-            return verdict == "unsupported"
+            return found.verdict == "unsupported"
         placed = any(fact.kind in _PLACED for fact in _read(unit.text, self._language).facts)
-        return verdict == "supported" and placed
+        return found.verdict == "supported" and placed
 
     def allowed(self, indices: Sequence[int]) -> frozenset[str]:
         """Return the contacts and account numbers that stand in these passages, in canonical form."""

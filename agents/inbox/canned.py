@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from pydantic import Field, model_validator
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 
-from foundation import audit
+from agents.inbox.rows import locked, record, stored
 from foundation.database.models import CannedReply
-from foundation.errors import Conflict, NotFound
 from foundation.ids import CannedId, TenantId, new_uuid, show
-from foundation.tenancy import Tenancy, TenantSession
+from foundation.tenancy import Tenancy
 from foundation.turns import Value
 
 
@@ -54,8 +51,8 @@ class CannedReplies:
         async with self.tenancy.session(tenant_id) as session:
             row = CannedReply(tenant_id=tenant_id, id=new_uuid(), **fields.model_dump())
             session.add(row)
-            await _stored(session, row)
-            await _record(session, tenant_id, actor, "create", row.id, after=_fields(row))
+            await stored(session, row, taken="shortcut_taken")
+            await record(session, tenant_id, actor, "canned.create", row.id, after=_fields(row))
             return _view(row)
 
     async def change(
@@ -63,58 +60,23 @@ class CannedReplies:
     ) -> CannedView:
         """Raises: NotFound; Conflict: another one has this shortcut."""
         async with self.tenancy.session(tenant_id) as session:
-            row = await _row(session, canned_id)
+            row = await locked(session, "canned", CannedReply, canned_id)
             before = _fields(row)
             for name, value in fields.model_dump().items():
                 setattr(row, name, value)
             row.updated_at = func.clock_timestamp()
-            await _stored(session, row)
-            await _record(session, tenant_id, actor, "change", row.id, before=before, after=_fields(row))
+            await stored(session, row, taken="shortcut_taken")
+            await record(
+                session, tenant_id, actor, "canned.change", row.id, before=before, after=_fields(row)
+            )
             return _view(row)
 
     async def delete(self, tenant_id: TenantId, actor: str, canned_id: CannedId) -> None:
         """Raises: NotFound."""
         async with self.tenancy.session(tenant_id) as session:
-            row = await _row(session, canned_id)
+            row = await locked(session, "canned", CannedReply, canned_id)
             await session.delete(row)
-            await _record(session, tenant_id, actor, "delete", row.id, before=_fields(row))
-
-
-async def _row(session: TenantSession, canned_id: CannedId) -> CannedReply:
-    found = await session.execute(select(CannedReply).where(CannedReply.id == canned_id).with_for_update())
-    row = found.scalar_one_or_none()
-    if row is None:
-        raise NotFound(kind="canned")
-    return row
-
-
-async def _stored(session: TenantSession, row: CannedReply) -> None:
-    try:
-        await session.flush()
-    except IntegrityError:
-        raise Conflict(state="shortcut_taken") from None
-    await session.refresh(row)
-
-
-async def _record(
-    session: TenantSession,
-    tenant_id: TenantId,
-    actor: str,
-    verb: str,
-    canned_id: UUID,
-    *,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> None:
-    await audit.record(
-        session,
-        tenant_id,
-        actor=actor,
-        action=f"canned.{verb}",
-        subject=show("canned", canned_id),
-        before=before,
-        after=after,
-    )
+            await record(session, tenant_id, actor, "canned.delete", row.id, before=_fields(row))
 
 
 def _fields(row: CannedReply) -> dict[str, Any]:

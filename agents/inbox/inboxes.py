@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
 
-from foundation import audit
+from agents.inbox.rows import locked, record, stored
 from foundation.database.models import Inbox
-from foundation.errors import Conflict, NotFound
+from foundation.errors import Conflict
 from foundation.ids import InboxId, TenantId, new_uuid, show
-from foundation.tenancy import Tenancy, TenantSession
+from foundation.tenancy import Tenancy
 from foundation.turns import Language, Value
 
 
@@ -53,8 +51,8 @@ class Inboxes:
                 await session.execute(_NO_DEFAULT, {"tenant": tenant_id})
             row = Inbox(tenant_id=tenant_id, id=new_uuid(), **_columns(fields))
             session.add(row)
-            await _stored(session, row)
-            await _record(session, tenant_id, actor, "create", row.id, after=_fields(row))
+            await stored(session, row, taken="name_taken")
+            await record(session, tenant_id, actor, "inbox.create", row.id, after=_fields(row))
             return _view(row)
 
     async def change(
@@ -67,7 +65,7 @@ class Inboxes:
             Conflict: another one has this name, or this is the default and would be none.
         """
         async with self.tenancy.session(tenant_id) as session:
-            row = await _row(session, inbox_id)
+            row = await locked(session, "inbox", Inbox, inbox_id)
             before = _fields(row)
             if row.is_default and not fields.is_default:
                 raise Conflict(state="default")
@@ -76,58 +74,21 @@ class Inboxes:
             for name, value in _columns(fields).items():
                 setattr(row, name, value)
             await session.execute(_TOUCH, {"tenant": tenant_id, "id": inbox_id})
-            await _stored(session, row)
-            await _record(session, tenant_id, actor, "change", row.id, before=before, after=_fields(row))
+            await stored(session, row, taken="name_taken")
+            await record(session, tenant_id, actor, "inbox.change", row.id, before=before, after=_fields(row))
             return _view(row)
 
     async def delete(self, tenant_id: TenantId, actor: str, inbox_id: InboxId) -> None:
         """Raises: NotFound; Conflict: it is the default, or conversations are in it."""
         async with self.tenancy.session(tenant_id) as session:
-            row = await _row(session, inbox_id)
+            row = await locked(session, "inbox", Inbox, inbox_id)
             if row.is_default:
                 raise Conflict(state="default")
             used = await session.execute(_USED, {"tenant": tenant_id, "id": inbox_id})
             if used.first() is not None:
                 raise Conflict(state="in_use")
             await session.delete(row)
-            await _record(session, tenant_id, actor, "delete", row.id, before=_fields(row))
-
-
-async def _row(session: TenantSession, inbox_id: InboxId) -> Inbox:
-    found = await session.execute(select(Inbox).where(Inbox.id == inbox_id).with_for_update())
-    row = found.scalar_one_or_none()
-    if row is None:
-        raise NotFound(kind="inbox")
-    return row
-
-
-async def _stored(session: TenantSession, row: Inbox) -> None:
-    try:
-        await session.flush()
-    except IntegrityError:
-        raise Conflict(state="name_taken") from None
-    await session.refresh(row)
-
-
-async def _record(
-    session: TenantSession,
-    tenant_id: TenantId,
-    actor: str,
-    verb: str,
-    inbox_id: UUID,
-    *,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> None:
-    await audit.record(
-        session,
-        tenant_id,
-        actor=actor,
-        action=f"inbox.{verb}",
-        subject=show("inbox", inbox_id),
-        before=before,
-        after=after,
-    )
+            await record(session, tenant_id, actor, "inbox.delete", row.id, before=_fields(row))
 
 
 def _columns(fields: InboxFields) -> dict[str, Any]:

