@@ -19,6 +19,9 @@ from foundation.database.engine import connect
 from foundation.database.migrate import migrate
 from foundation.database.roles import DatabaseUrls, ensure_database
 from foundation.tenancy import Tenancy
+from tests.support.gateway import FrontDoor, front_door, settings_for
+from tests.support.office import Office, make_office
+from tests.support.people import Owner, Town, town
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +105,29 @@ def _until_listening(port: int, seconds: float = 30) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+@pytest.fixture
+async def door(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
+    """The front door with a scripted agent behind it."""
+    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def office(door: FrontDoor, tenancy: Tenancy) -> Office:
+    """The staff of a fresh tenant."""
+    return await make_office(door, tenancy)
+
+
+@pytest.fixture
+async def place(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+    """A front door with a mail server, and browsers before it."""
+    async with town(database_urls, redis_url, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def asa(place: Town) -> Owner:
+    """Somebody who has signed up and in."""
+    return await place.owner()

@@ -1,26 +1,17 @@
 """The front door's promises to clients: answers, streams that resume, and 4xx for whatever is wrong."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from foundation.database.roles import DatabaseUrls
 from foundation.ids import TenantId, new_uuid
 from foundation.tenancy import Tenancy
-from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
+from tests.support.events import Event, read_events
+from tests.support.gateway import FrontDoor, add_key
 from tests.support.tenants import audit_actions, make_tenant
-
-
-@pytest.fixture
-async def door(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
-    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
-        yield opened
 
 
 @dataclass(frozen=True)
@@ -42,38 +33,6 @@ async def shop(tenancy: Tenancy) -> Shop:
         bearer(await add_key(tenancy, tenant_id, "server")),
         bearer(await add_key(tenancy, tenant_id, "publishable")),
     )
-
-
-@dataclass(frozen=True)
-class Event:
-    id: str
-    name: str
-    data: dict[str, Any]
-
-
-async def read_events(
-    client: httpx.AsyncClient, path: str, *, last: str, times: int = 1, **request: Any
-) -> list[Event]:
-    """Read a stream until the `times`-th event named `last`."""
-    events: list[Event] = []
-    method = "POST" if "json" in request else "GET"
-    async with client.stream(method, path, **request) as response:
-        assert response.status_code == 200, await response.aread()
-        assert response.headers["content-type"].startswith("text/event-stream")
-        fields: dict[str, str] = {}
-        async for line in response.aiter_lines():
-            if line.startswith(":"):
-                continue
-            if line:
-                name, _, value = line.partition(": ")
-                fields[name] = value
-                continue
-            if fields:
-                events.append(Event(fields["id"], fields["event"], json.loads(fields["data"])))
-                fields = {}
-                if sum(event.name == last for event in events) == times:
-                    return events
-    raise AssertionError(f"no {last} in {events}")
 
 
 async def start(door: FrontDoor, shop: Shop) -> tuple[str, dict[str, str]]:

@@ -1,29 +1,13 @@
 """Customers, inboxes and canned replies over HTTP: the answer, what is stored, and the audit row."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from foundation.database.roles import DatabaseUrls
 from foundation.ids import parse
-from foundation.tenancy import Tenancy
-from tests.integration.test_inbox_http import INBOX, Office, code_of, make_office
-from tests.support.gateway import FrontDoor, front_door, settings_for
+from tests.support.office import INBOX, Office, code_of
 
 CUSTOMERS, INBOXES, CANNED = (f"/api/admin/{room}" for room in ("customers", "inboxes", "canned-replies"))
-
-
-@pytest.fixture
-async def door(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
-    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def office(door: FrontDoor, tenancy: Tenancy) -> Office:
-    return await make_office(door, tenancy)
 
 
 async def customer_of(office: Office, conversation_id: str) -> str:

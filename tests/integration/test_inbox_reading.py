@@ -1,26 +1,12 @@
 """What staff may read: masked words, nothing of other tenants, and what a search finds."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from foundation.database.roles import DatabaseUrls
 from foundation.tenancy import Tenancy
-from tests.integration.test_inbox_http import INBOX, Office, make_office
-from tests.support.gateway import FrontDoor, front_door, settings_for
-
-
-@pytest.fixture
-async def door(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
-    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def office(door: FrontDoor, tenancy: Tenancy) -> Office:
-    return await make_office(door, tenancy)
+from tests.support.gateway import FrontDoor
+from tests.support.office import INBOX, Office, make_office
 
 
 async def test_identity_numbers_are_masked_until_somebody_says_why(office: Office) -> None:

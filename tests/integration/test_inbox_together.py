@@ -1,8 +1,5 @@
 """Staff who work together: merged conversations, and who is where."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from agents.inbox.events import StaffEvent
@@ -10,22 +7,9 @@ from agents.inbox.hub import Hub
 from foundation.clients.presence.fakes import LocalPresence
 from foundation.clients.presence.port import LASTS_S, Presence, Present
 from foundation.clients.presence.valkey import ValkeyPresence
-from foundation.database.roles import DatabaseUrls
 from foundation.ids import new_uuid
-from foundation.tenancy import Tenancy
-from tests.integration.test_inbox_http import INBOX, Office, code_of, make_office
-from tests.support.gateway import FrontDoor, front_door, settings_for
-
-
-@pytest.fixture
-async def door(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
-    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def office(door: FrontDoor, tenancy: Tenancy) -> Office:
-    return await make_office(door, tenancy)
+from tests.support.gateway import FrontDoor
+from tests.support.office import INBOX, Office, code_of
 
 
 async def test_a_merged_conversation_is_read_from_the_other_and_may_go_on(office: Office) -> None:

@@ -1,8 +1,6 @@
 """Server keys: scopes, an end, rotation, revocation at once; nobody gives more than they have."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,19 +8,12 @@ import pytest
 from sqlalchemy import text
 
 from foundation.database.models import ApiKey
-from foundation.database.roles import DatabaseUrls
 from foundation.ids import TenantId, parse
 from foundation.tenancy import Tenancy
-from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
+from tests.support.gateway import FrontDoor, add_key
 from tests.support.tenants import audit_actions, make_tenant
 
 KEYS = "/api/admin/keys"
-
-
-@pytest.fixture
-async def door(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
-    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ from foundation.tenancy import Tenancy
 from serve.counters import Counters
 from serve.measured import Measured
 from serve.problems import add_problem_handlers
-from tests.integration.test_http import Shop, bearer, read_events, send, start
+from tests.integration.test_http import Shop, bearer, send, start
+from tests.support.events import read_events
 from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
 from tests.support.hosts import add_host
 from tests.support.tenants import make_tenant

@@ -1,7 +1,6 @@
 """Accounts and sessions: what people see, what is stored, what the audit log says."""
 
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,6 @@ from tests.support.tenants import audit_actions
 pytestmark = pytest.mark.integration
 
 SESSION = "/api/auth/session"
-
-
-@pytest.fixture
-async def place(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[Town]:
-    async with town(database_urls, redis_url, tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def asa(place: Town) -> Owner:
-    return await place.owner()
 
 
 async def of_person(place: Town, person_id: PersonId, statement: str) -> Any:

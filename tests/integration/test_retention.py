@@ -1,10 +1,8 @@
 """What a tenant keeps for a time only goes when that is over, batch by batch; everything else stays."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,20 +10,13 @@ import pytest
 from sqlalchemy import text
 
 from agents.stream import Address
-from foundation.database.roles import DatabaseUrls
 from foundation.ids import ConversationId, PersonId, new_uuid, parse, show
 from foundation.tenancy import Tenancy
 from serve.upkeep import retention_worker
 from tests.support.desk import Staff
-from tests.support.gateway import FrontDoor, front_door, settings_for
+from tests.support.gateway import FrontDoor
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def door(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
-    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
-        yield opened
 
 
 @pytest.fixture

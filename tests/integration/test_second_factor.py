@@ -3,16 +3,13 @@
 import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from foundation.database.roles import DatabaseUrls
 from foundation.identity.totp import STEP_S, code_at
-from tests.support.people import PASSWORD, Browser, Owner, Town, town
+from tests.support.people import PASSWORD, Browser, Owner, Town
 from tests.support.tenants import audit_actions
 
 pytestmark = pytest.mark.integration
@@ -31,17 +28,6 @@ class Phone:
     def code(self) -> str:
         self.step += 1
         return code_at(self.secret, self.step)
-
-
-@pytest.fixture
-async def place(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[Town]:
-    async with town(database_urls, redis_url, tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def asa(place: Town) -> Owner:
-    return await place.owner()
 
 
 async def enrol(asa: Owner) -> tuple[Phone, list[str]]:

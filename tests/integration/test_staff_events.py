@@ -20,25 +20,14 @@ from foundation.clients.bus.valkey import ValkeyBus
 from foundation.database.roles import DatabaseUrls
 from foundation.ids import show
 from foundation.tenancy import Tenancy
-from tests.integration.test_http import Event, read_events
-from tests.integration.test_inbox_http import INBOX, Office, make_office
-from tests.support.gateway import FrontDoor, front_door, settings_for
+from tests.support.events import Event, read_events
+from tests.support.gateway import FrontDoor
+from tests.support.office import INBOX, Office, make_office
 from tests.support.people import town
 from tests.support.scripted import Room, room
 from tests.support.tenants import make_tenant
 
 STREAM = "/api/admin/events"
-
-
-@pytest.fixture
-async def door(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
-    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def office(door: FrontDoor, tenancy: Tenancy) -> Office:
-    return await make_office(door, tenancy)
 
 
 async def listen(office: Office, last: str, times: int = 1, since: str | None = None) -> list[Event]:

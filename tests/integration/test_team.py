@@ -1,18 +1,15 @@
 """Teams: who may do what to whom, what holds at once, and that there is always an owner."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import text
 
-from foundation.database.roles import DatabaseUrls
 from foundation.ids import new_uuid, show
 from foundation.plans import PlanName, choose
 from tests.support.gateway import add_key
-from tests.support.people import OTHER_PASSWORD, PASSWORD, Owner, Town, sign_up, town
+from tests.support.people import OTHER_PASSWORD, PASSWORD, Owner, Town, sign_up
 from tests.support.tenants import audit_actions
 
 pytestmark = pytest.mark.integration
@@ -20,17 +17,6 @@ pytestmark = pytest.mark.integration
 TEAM = "/api/admin/team"
 INVITATIONS = "/api/admin/invitations"
 ROLES = "/api/admin/roles"
-
-
-@pytest.fixture
-async def place(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[Town]:
-    async with town(database_urls, redis_url, tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def asa(place: Town) -> Owner:
-    return await place.owner()
 
 
 def member(person: Owner) -> str:
