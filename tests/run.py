@@ -47,12 +47,14 @@ CHECKS = (
     Stage("imports", (str(BIN / "lint-imports"),)),
     Stage("web types", (str(BIN / "npm"), "run", "check"), WEB),
 )
+PYTEST = (str(BIN / "python"), "-m", "pytest", "-q")
+# A file's tests stay together; each process has services of its own. Stories share one Replik and its cores.
+SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 TESTS = (
     Stage("web tests", (str(BIN / "npm"), "test"), WEB),
-    *(
-        Stage(name, (str(BIN / "python"), "-m", "pytest", "-q", f"tests/{name}"), is_pytest=True)
-        for name in ("unit", "integration", "acceptance")
-    ),
+    Stage("unit", (*PYTEST, *SIDE_BY_SIDE, "tests/unit"), is_pytest=True),
+    Stage("integration", (*PYTEST, *SIDE_BY_SIDE, "tests/integration"), is_pytest=True),
+    Stage("acceptance", (*PYTEST, "tests/acceptance"), is_pytest=True),
 )
 
 

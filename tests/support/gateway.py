@@ -107,15 +107,33 @@ async def open_shop(settings: Settings) -> AsyncIterator[OpenShop]:
         await assembled.close(5)
 
 
+class _Premises:
+    """An app that one test after the other moves into: building its routes takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self.services: Services | None = None
+        self.app = create_app(self._opened)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Services]:
+        assert self.services is not None
+        yield replace(self.services)
+
+    def clear(self) -> None:
+        """What middleware has counted and remembered goes with the tenant."""
+        self.app.middleware_stack = None
+
+
+_vacant: list[_Premises] = []
+
+
 @asynccontextmanager
 async def _served(services: Services) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Services]:
-        yield replace(services)
-
+    premises = _vacant.pop() if _vacant else _Premises()
+    premises.services = services
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(opened), port=0, log_level="warning", timeout_graceful_shutdown=1, proxy_headers=False
+            premises.app, port=0, log_level="warning", timeout_graceful_shutdown=1, proxy_headers=False
         )
     )
     serving = asyncio.create_task(server.serve())
@@ -127,3 +145,5 @@ async def _served(services: Services) -> AsyncIterator[tuple[httpx.AsyncClient, 
         yield client, url
     server.should_exit = True
     await serving
+    premises.clear()
+    _vacant.append(premises)
