@@ -24,7 +24,7 @@ from agents.unfinished import forget
 from foundation.audit import record
 from foundation.clients.bus.port import Bus, Post
 from foundation.errors import ConversationNotFound, IdempotencyConflict, QueueFull
-from foundation.ids import ConversationId, TenantId, VisitorId, new_uuid
+from foundation.ids import ConversationId, TenantId, VisitorId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 
 Mode = Literal["agent", "human"]
@@ -263,7 +263,7 @@ async def hand_over(
         address.tenant_id,
         actor=actor,
         action=f"conversation.handover.{mode}",
-        subject=str(address.conversation_id),
+        subject=show("conversation", address.conversation_id),
         after={"mode": mode, "control_version": changed.control_version},
     )
     return Stored(row, changed.control_version)

@@ -95,7 +95,7 @@ class TenantSettings(Value):
     """Whether conversations may start there; a channel that is not named is on."""
     retention: Retention = Retention()
     limits: dict[Rate, int] = Field(default_factory=dict)
-    """Lower than the plan's; what is not named is as the plan says."""
+    """No higher than the plan's; what is not named has only the operator's rate limits."""
 
     @field_validator("zone")
     @classmethod

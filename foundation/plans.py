@@ -21,7 +21,7 @@ PlanName = Literal["free", "team", "business"]
 Limited = Literal["sources", "passages", "conversations", "seats", "keys", "bytes", "model_tokens"]
 """Of a calendar month: `conversations` (started) and `model_tokens` (of the operator's model)."""
 Rate = Literal["messages_per_minute", "conversations_per_hour"]
-"""Chat messages of a visitor; conversations started from an address."""
+"""Chat messages of a visitor; conversations started from an address, in the widget."""
 
 MONTHLY: Final[frozenset[Limited]] = frozenset({"conversations", "model_tokens"})
 DEFAULT_PATH: Final = Path(__file__).resolve().parents[1] / "configs" / "plans.yaml"

@@ -23,6 +23,7 @@ from graphs.retrieval.choice import retriever_for
 from ingest.sources import Sources
 from serve.identity import identity_for
 from serve.key_use import KeyUse
+from serve.own_limits import OwnLimits
 from serve.services import Services
 
 
@@ -62,6 +63,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             sealer=sealer,
             key_use=key_use,
             limits=limits,
+            own_limits=OwnLimits(tenancy),
             files=files,
             vectors=vectors,
             retriever=retriever_for(settings, tenancy, vectors),

@@ -89,7 +89,7 @@ async def _publishable_key(request: Request, services: ServicesDep) -> KeyOwner:
     return owner
 
 
-async def _visitor(
+async def _shown(
     request: Request, services: ServicesDep, conversation_id: Annotated[str, Path(max_length=64)]
 ) -> Visitor:
     claims = cast("dict[str, object]", services.tokens.open(_VISITOR, _bearer(request)))
@@ -97,8 +97,20 @@ async def _visitor(
     if conversation_of(conversation_id) != own:
         # A token for another conversation: the same answer as for one that does not exist.
         raise ConversationNotFound()
-    visitor = Visitor(Address(TenantId(tenant_id), ConversationId(own)), VisitorId(visitor_id), KeyId(key_id))
+    return Visitor(Address(TenantId(tenant_id), ConversationId(own)), VisitorId(visitor_id), KeyId(key_id))
+
+
+async def _visitor(
+    request: Request, services: ServicesDep, visitor: Annotated[Visitor, Depends(_shown)]
+) -> Visitor:
     await rates.limit_visitor(request, services, visitor.address, visitor.visitor_id)
+    return visitor
+
+
+async def _speaker(
+    request: Request, services: ServicesDep, visitor: Annotated[Visitor, Depends(_shown)]
+) -> Visitor:
+    await rates.limit_visitor(request, services, visitor.address, visitor.visitor_id, says=True)
     return visitor
 
 
@@ -126,3 +138,5 @@ def visitor_token(services: Services, visitor: Visitor) -> tuple[str, datetime]:
 Caller = Annotated[Principal, Depends(_caller)]
 PublishableKey = Annotated[KeyOwner, Depends(_publishable_key)]
 VisitorDep = Annotated[Visitor, Depends(_visitor)]
+SpeakerDep = Annotated[Visitor, Depends(_speaker)]
+"""A visitor whose request says something, which is counted as such."""

@@ -1,4 +1,4 @@
-"""How many requests a minute: per tenant, key, person, visitor and address, counted in one trip a request."""
+"""How many requests: per tenant, key, person, visitor and address, counted in one trip a request."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agents.stream import Address
-from foundation.clients.limits.port import WINDOW_S, Allowance, Verdict
+from foundation.clients.limits.port import HOUR_S, Allowance, Verdict
 from foundation.errors import DependencyUnavailable, RateLimited, ReplikError
 from foundation.ids import VisitorId
 from foundation.permissions import Principal
@@ -66,11 +66,14 @@ async def limit_start(connection: HTTPConnection, services: Services, owner: Key
     """
     per_key = owner.requests_per_minute or services.settings.rate_per_key
     who = neighbourhood(client_address(connection.scope, services))
+    per_hour = (await services.own_limits.of(owner.tenant_id)).get("conversations_per_hour")
+    own = [Allowance("conversations", who, per_hour, HOUR_S)] if per_hour else []
     await _take(
         connection,
         services,
         owner.tenant_id.hex,
         [
+            *own,
             Allowance("address", who, services.settings.rate_per_address),
             Allowance("key", owner.key_id.hex, per_key),
             _of_tenant(services, owner.tenant_id.hex),
@@ -79,18 +82,26 @@ async def limit_start(connection: HTTPConnection, services: Services, owner: Key
 
 
 async def limit_visitor(
-    connection: HTTPConnection, services: Services, address: Address, visitor_id: VisitorId
+    connection: HTTPConnection,
+    services: Services,
+    address: Address,
+    visitor_id: VisitorId,
+    *,
+    says: bool = False,
 ) -> None:
-    """Count a visitor's request against the visitor's and the tenant's allowance.
+    """Count a visitor's request, and what they say, against the visitor's and the tenant's allowance.
 
     Raises:
         RateLimited, DependencyUnavailable: as `limit_key`.
     """
+    limits = await services.own_limits.of(address.tenant_id) if says else {}
+    per_minute = limits.get("messages_per_minute")
     await _take(
         connection,
         services,
         address.tenant_id.hex,
         [
+            *([Allowance("messages", visitor_id.hex, per_minute)] if per_minute else []),
             Allowance("visitor", visitor_id.hex, services.settings.rate_per_visitor),
             _of_tenant(services, address.tenant_id.hex),
         ],
@@ -110,9 +121,11 @@ def rate_headers(scope: Scope) -> dict[str, str]:
     if not verdicts:
         return {}
     return {
-        "RateLimit-Policy": ", ".join(f'"{one.name}";q={one.per_minute};w={WINDOW_S}' for one in verdicts),
+        "RateLimit-Policy": ", ".join(
+            f'"{one.name}";q={one.most};w={one.window_s}' for one in (each.allowance for each in verdicts)
+        ),
         "RateLimit": ", ".join(
-            f'"{one.name}";r={one.remaining};t={math.ceil(one.full_in_s)}' for one in verdicts
+            f'"{one.allowance.name}";r={one.remaining};t={math.ceil(one.full_in_s)}' for one in verdicts
         ),
     }
 
@@ -163,4 +176,4 @@ async def _take(
     setattr(connection.state, _STATE, verdicts)
     refused = max(verdicts, key=lambda one: one.retry_after_s)
     if refused.retry_after_s > 0:
-        raise RateLimited(limit=refused.name, retry_after_s=math.ceil(refused.retry_after_s))
+        raise RateLimited(limit=refused.allowance.name, retry_after_s=math.ceil(refused.retry_after_s))

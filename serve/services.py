@@ -25,6 +25,7 @@ from ingest.sources import Sources
 from serve.counters import Counters
 from serve.identity import Identity
 from serve.key_use import KeyUse
+from serve.own_limits import OwnLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Services:
     """For what companies keep with us: keys of theirs, secrets of their visitors' identities."""
     key_use: KeyUse
     limits: Limits
+    own_limits: OwnLimits
+    """What tenants have set for their visitors."""
     files: FileStore
     vectors: VectorIndex
     retriever: HybridRetriever

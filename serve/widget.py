@@ -13,7 +13,7 @@ from foundation.errors import IdentityRefused, NotFound, Unauthorized
 from foundation.ids import show
 from foundation.tenancy import KeyOwner
 from foundation.turns import Language
-from serve.deps import PublishableKey, ServicesDep, Visitor, VisitorDep, visitor_token
+from serve.deps import PublishableKey, ServicesDep, SpeakerDep, Visitor, VisitorDep, visitor_token
 from serve.services import Services
 from serve.sse import conversation_events, event_stream, last_event_id
 from serve.texts import Body, ClientId, IdempotencyKey, Said
@@ -105,7 +105,7 @@ async def renew(visitor: VisitorDep, services: ServicesDep) -> Pass:
 
 
 @router.post("/{conversation_id}/messages", status_code=202)
-async def say(visitor: VisitorDep, services: ServicesDep, body: Say) -> Sent:
+async def say(visitor: SpeakerDep, services: ServicesDep, body: Say) -> Sent:
     """Send a message. Acknowledged means stored: it will be answered whatever fails now."""
     accepted = await services.mailbox.accept(
         visitor.address, said=body.text, client_message_id=body.client_message_id, channel=CHANNEL

@@ -9,8 +9,10 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from agents.tenant_settings import TenantSettings
+from agents.tenant_settings_desk import TenantSettingsDesk
 from foundation.clients.limits.fakes import LocalLimits
-from foundation.clients.limits.port import Allowance, Limits, Verdict
+from foundation.clients.limits.port import HOUR_S, Allowance, Limits, Verdict
 from foundation.clients.limits.valkey import ValkeyLimits
 from foundation.database.roles import DatabaseUrls
 from foundation.errors import DependencyUnavailable
@@ -18,6 +20,7 @@ from foundation.ids import new_uuid
 from foundation.settings import Settings
 from foundation.tenancy import Tenancy
 from serve.access import ROUTES
+from serve.own_limits import KEPT_S, OwnLimits
 from serve.rates import SIGN_IN
 from tests.integration.conftest import free_port
 from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
@@ -161,6 +164,71 @@ async def test_a_visitor_has_a_limit_and_other_visitors_do_not_feel_it(
 
         assert [(await say(one, number)).status_code for number in range(4)] == [202, 202, 202, 429]
         assert (await say(other, 1)).status_code == 202
+
+
+async def test_what_a_tenant_has_set_holds_for_its_visitors(
+    database_urls: DatabaseUrls, redis_url: str, tmp_path: Path, tenancy: Tenancy
+) -> None:
+    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as door:
+        front, other = [await opened(door, tenancy) for _ in range(2)]
+        limits = {"limits": {"messages_per_minute": 2, "conversations_per_hour": 3}}
+        changed = await door.client.patch("/api/tenant/settings", json=limits, headers=front.server)
+        assert changed.status_code == 200, changed.text
+
+        started = [await front.start() for _ in range(4)]
+        assert [each.status_code for each in started] == [201, 201, 201, 429]
+        refusal = started[-1]
+        assert refusal.json()["data"]["limit"] == "conversations"
+        assert '"conversations";q=3;w=3600' in refusal.headers["RateLimit-Policy"]
+        assert 1_190 <= int(refusal.headers["Retry-After"]) <= 1_200
+        assert {(await other.start()).status_code for _ in range(4)} == {201}
+
+        first, second = (each.json() for each in started[:2])
+
+        async def call(method: str, path: str, who: dict[str, str], **body: str) -> httpx.Response:
+            return await door.client.request(
+                method,
+                f"{CHAT}/{who['conversation_id']}/{path}",
+                json=body or None,
+                headers={"Authorization": f"Bearer {who['visitor_token']}"},
+            )
+
+        said = [
+            await call("POST", "messages", first, client_message_id=str(number), text="hej")
+            for number in range(3)
+        ]
+        assert [each.status_code for each in said] == [202, 202, 429]
+        assert said[-1].json()["data"]["limit"] == "messages"
+        assert (await call("POST", "token", first)).status_code == 200  # it says nothing
+        assert (await call("POST", "messages", second, client_message_id="1", text="hej")).status_code == 202
+
+
+async def test_what_a_tenant_sets_is_remembered_for_seconds_only(tenancy: Tenancy) -> None:
+    clock = [100.0]
+    limits = OwnLimits(tenancy, now=lambda: clock[0])
+    tenant_id = await make_tenant(tenancy)
+
+    async def choose(most: int) -> None:
+        def wanted(before: TenantSettings) -> TenantSettings:
+            return before.model_copy(update={"limits": {"messages_per_minute": most}})
+
+        await TenantSettingsDesk(tenancy).change(tenant_id, "test", wanted, version=None)
+
+    assert await limits.of(tenant_id) == {}
+    await choose(5)
+    assert await limits.of(tenant_id) == {}
+    clock[0] += KEPT_S
+    assert await limits.of(tenant_id) == {"messages_per_minute": 5}
+
+
+async def test_hours_and_minutes_are_counted_side_by_side(limits: Limits) -> None:
+    scope = new_uuid().hex
+    both = [Allowance("minute", "somebody", 3), Allowance("hour", "somebody", 4, HOUR_S)]
+    for _ in range(3):
+        assert not refused(await limits.take(scope, both))
+    minute, hour = await limits.take(scope, both)
+    assert (minute.retry_after_s > 0, hour.retry_after_s, hour.remaining) == (True, 0, 1)
+    assert 2_690 < hour.full_in_s <= 2_700
 
 
 async def test_an_address_starts_so_many_conversations_whatever_it_says_of_itself(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from foundation.clients.limits.port import WINDOW_S, Allowance, Verdict
+from foundation.clients.limits.port import Allowance, Verdict
 
 
 @dataclass
@@ -19,17 +19,16 @@ class LocalLimits:
         keys = [(scope, one.name, one.who) for one in allowances]
         dues = [max(self.due.get(key, now), now) for key in keys]
         waits = [
-            max(0.0, due + WINDOW_S / one.per_minute - WINDOW_S - now)
+            max(0.0, due + one.window_s / one.most - one.window_s - now)
             for due, one in zip(dues, allowances, strict=True)
         ]
         if not any(waits):
-            dues = [due + WINDOW_S / one.per_minute for due, one in zip(dues, allowances, strict=True)]
+            dues = [due + one.window_s / one.most for due, one in zip(dues, allowances, strict=True)]
             self.due |= dict(zip(keys, dues, strict=True))
         return tuple(
             Verdict(
-                one.name,
-                one.per_minute,
-                int((WINDOW_S - (due - now)) * one.per_minute / WINDOW_S),
+                one,
+                int((one.window_s - (due - now)) * one.most / one.window_s),
                 due - now,
                 wait,
             )

@@ -4,27 +4,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-WINDOW_S = 60
-"""Allowances are of so many a minute, which may also come at once."""
+MINUTE_S = 60
+HOUR_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """So many requests a minute for somebody."""
+    """So many requests in a time for somebody; they may also come at once."""
 
     name: str
     """What is counted, as clients see it: `visitor`, `key`, …"""
     who: str
     """Whose it is."""
-    per_minute: int
+    most: int
+    window_s: int = MINUTE_S
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is left of an allowance."""
 
-    name: str
-    per_minute: int
+    allowance: Allowance
     remaining: int
     full_in_s: float
     """Until all of it is there again."""

@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
-from foundation.clients.limits.port import WINDOW_S, Allowance, Verdict
+from foundation.clients.limits.port import Allowance, Verdict
 from foundation.errors import DependencyUnavailable
 
 log = structlog.get_logger()
@@ -33,6 +33,7 @@ class _Asked:
 
     keys: list[str]
     rates: list[int]
+    """For each key its window in microseconds and how many it holds, one after the other."""
     answer: asyncio.Future[list[list[int]]]
 
 
@@ -56,14 +57,14 @@ class ValkeyLimits:
             raise DependencyUnavailable(part="valkey")
         asked = _Asked(
             [_key(scope, one) for one in allowances],
-            [one.per_minute for one in allowances],
+            [number for one in allowances for number in (one.window_s * _MICRO, one.most)],
             asyncio.get_running_loop().create_future(),
         )
         self._waiting.append(asked)
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send())
         return tuple(
-            Verdict(one.name, one.per_minute, left, full / _MICRO, wait / _MICRO)
+            Verdict(one, left, full / _MICRO, wait / _MICRO)
             for one, (left, full, wait) in zip(allowances, await asked.answer, strict=True)
         )
 
@@ -96,7 +97,7 @@ class ValkeyLimits:
             self._script = await self._redis.script_load(_TAKE)
         pipeline = self._redis.pipeline(transaction=False)
         for asked in batch:
-            arguments = [str(number) for number in (WINDOW_S * _MICRO, *asked.rates)]
+            arguments = [str(number) for number in asked.rates]
             pipeline.evalsha(self._script, len(asked.keys), *asked.keys, *arguments)
         answers: list[Any] = await pipeline.execute(raise_on_error=False)
         lost = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
@@ -118,21 +119,21 @@ def _key(scope: str, one: Allowance) -> str:
 _TAKE = """
 local clock = redis.call('time')
 local now = clock[1] * 1000000 + clock[2]
-local window = tonumber(ARGV[1])
-local dues, waits, refused = {}, {}, false
+local windows, dues, waits, refused = {}, {}, {}, false
+local function each(i) return math.floor(windows[i] / ARGV[2 * i]) end
 for i, key in ipairs(KEYS) do
+    windows[i] = tonumber(ARGV[2 * i - 1])
     dues[i] = math.max(tonumber(redis.call('get', key) or now), now)
-    waits[i] = math.max(0, dues[i] + math.floor(window / ARGV[i + 1]) - window - now)
+    waits[i] = math.max(0, dues[i] + each(i) - windows[i] - now)
     refused = refused or waits[i] > 0
 end
 local answers = {}
 for i, key in ipairs(KEYS) do
-    local each = math.floor(window / ARGV[i + 1])
     if not refused then
-        dues[i] = dues[i] + each
+        dues[i] = dues[i] + each(i)
         redis.call('set', key, string.format('%.0f', dues[i]), 'px', math.ceil((dues[i] - now) / 1000) + 1)
     end
-    local left = math.floor((window - (dues[i] - now)) / each)
+    local left = math.floor((windows[i] - (dues[i] - now)) / each(i))
     answers[i] = {left, math.ceil(dues[i] - now), math.ceil(waits[i])}
 end
 return answers
