@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import Field
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from agents.inbox.rows import locked, record, stored
 from foundation.database.models import Inbox
@@ -73,7 +73,7 @@ class Inboxes:
                 await session.execute(_NO_DEFAULT, {"tenant": tenant_id})
             for name, value in _columns(fields).items():
                 setattr(row, name, value)
-            await session.execute(_TOUCH, {"tenant": tenant_id, "id": inbox_id})
+            row.updated_at = func.clock_timestamp()
             await stored(session, row, taken="name_taken")
             await record(session, tenant_id, actor, "inbox.change", row.id, before=before, after=_fields(row))
             return _view(row)
@@ -105,7 +105,4 @@ def _view(row: Inbox) -> InboxView:
 
 
 _NO_DEFAULT: Final = text("update inboxes set is_default = false where tenant_id = :tenant and is_default")
-_TOUCH: Final = text(
-    "update inboxes set updated_at = clock_timestamp() where tenant_id = :tenant and id = :id"
-)
 _USED: Final = text("select 1 from conversations where tenant_id = :tenant and inbox_id = :id limit 1")
