@@ -137,7 +137,7 @@ class QueueFull(ReplikError):
 
 
 class RateLimited(ReplikError):
-    """These are more requests than are allowed in a minute; try again in a moment."""
+    """These are more requests than are allowed; try again when `Retry-After` says."""
 
     code = "rate_limited"
     status = 429

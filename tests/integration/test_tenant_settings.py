@@ -1,19 +1,16 @@
 """A tenant's settings: read, changed by one after the other, remembered, and refused with a remedy."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents.tenant_settings import Hours
-from foundation.database.roles import DatabaseUrls
 from foundation.ids import show
 from foundation.tenancy import Tenancy
 from tests.support.desk import Staff
-from tests.support.gateway import FrontDoor, add_key, front_door, settings_for
+from tests.support.gateway import FrontDoor, add_key
 
 pytestmark = pytest.mark.integration
 
@@ -22,14 +19,8 @@ WEEK = {"monday": [{"opens": "09:00", "closes": "12:00"}, {"opens": "13:00", "cl
 
 
 @pytest.fixture
-async def shop(database_urls: DatabaseUrls, redis_url: str, tmp_path: Path) -> AsyncIterator[FrontDoor]:
-    async with front_door(settings_for(database_urls, redis_url, tmp_path)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def staff(shop: FrontDoor, tenancy: Tenancy) -> Staff:
-    return await Staff.of_new_tenant(shop, tenancy)
+async def staff(door: FrontDoor, tenancy: Tenancy) -> Staff:
+    return await Staff.of_new_tenant(door, tenancy)
 
 
 async def test_settings_are_changed_one_after_the_other_and_remembered(staff: Staff) -> None:
@@ -115,13 +106,13 @@ async def test_a_channel_that_is_off_starts_no_conversation(staff: Staff) -> Non
 
 
 async def test_nobody_sees_or_changes_another_tenants(
-    staff: Staff, shop: FrontDoor, tenancy: Tenancy
+    staff: Staff, door: FrontDoor, tenancy: Tenancy
 ) -> None:
     await staff.did("PATCH", SETTINGS, {"company_name": "Hemligt AB"})
-    other = await Staff.of_new_tenant(shop, tenancy)
+    other = await Staff.of_new_tenant(door, tenancy)
     assert "Hemligt" not in (await other.call("GET", SETTINGS)).text
     assert (await other.did("GET", f"{SETTINGS}/history"))["changes"] == []
-    assert (await shop.client.get(SETTINGS)).status_code == 401
+    assert (await door.client.get(SETTINGS)).status_code == 401
 
 
 def test_people_are_there_in_their_own_hours() -> None:
