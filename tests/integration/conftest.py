@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -35,7 +36,14 @@ def short_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def database_urls(short_folder: Path) -> Iterator[DatabaseUrls]:
     """A migrated database."""
-    server = pgserver.get_server(short_folder / "pg")
+    with migrated_database(short_folder / "pg") as urls:
+        yield urls
+
+
+@contextmanager
+def migrated_database(folder: Path) -> Iterator[DatabaseUrls]:
+    """Run a PostgreSQL whose data is in `folder`."""
+    server = pgserver.get_server(folder)
     urls = asyncio.run(ensure_database(server.get_uri()))
     migrate(urls.migrator)
     yield urls

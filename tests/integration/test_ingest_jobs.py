@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from ingest.fetch import Fetched, Validators
 from ingest.jobs import MAX_ATTEMPTS, IngestWorker
 from ingest.pipeline import Ingestion
 from ingest.sources import Sources
+from tests.integration.conftest import migrated_database
 from tests.support.line import tcp_line
 from tests.support.tenants import make_tenant
 
@@ -87,6 +88,13 @@ def worker(
 ) -> IngestWorker:
     work = ingestion(urls.worker, str(folder), compute)
     return IngestWorker(urls.worker, work, heartbeat=0.3, stalled_after=2, lost_after=lost_after)
+
+
+@pytest.fixture(scope="module")
+def database_urls(short_folder: Path) -> Iterator[DatabaseUrls]:
+    """A database of their own: workers take up whatever other tests have left unread."""
+    with migrated_database(short_folder / "jobs") as urls:
+        yield urls
 
 
 @pytest.fixture

@@ -122,7 +122,8 @@ async def town(urls: DatabaseUrls, redis_url: str, home: Path, **changes: object
     async with smtp_server() as mail:
         posted = {"smtp_host": "127.0.0.1", "smtp_port": mail.port, "smtp_from": "replik@example.com"}
         # All tests come from one address; the limit has tests of its own.
-        counted = {"rate_sign_in": 6_000}
+        # So has what happens while nobody counts: a busy machine may stall longer than Valkey is waited for.
+        counted = {"rate_sign_in": 6_000, "rate_limits_away": "open"}
         settings = settings_for(urls, redis_url, home).evolve(**posted | counted | changes)
         async with front_door(settings) as door:
             opened = Town(door, mail, urls)
