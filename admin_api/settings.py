@@ -1,6 +1,6 @@
 """Routes for what a tenant sets of itself, and for what it uses of its plan."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from admin_api.desk import DeskDep
 from admin_api.etags import Expected, etag
+from agents.opening import Opening, opening
 from agents.tenant_settings import TenantSettings
 from agents.tenant_settings_desk import Stored, TenantSettingsDesk
 from foundation.plans import Limited, PlanName, usage
@@ -19,6 +20,8 @@ class SettingsState(BaseModel):
     plan: PlanName
     """Changed by the operator only."""
     settings: TenantSettings
+    staff: Opening | None
+    """Whether people are there now; null if no hours are set."""
 
 
 class SettingsPatch(BaseModel):
@@ -113,7 +116,9 @@ async def used(desk: DeskDep) -> Usage:
 
 def _state(stored: Stored, response: Response) -> SettingsState:
     response.headers["ETag"] = etag(stored.version)
-    return SettingsState(version=stored.version, plan=stored.plan, settings=stored.settings)
+    settings = stored.settings
+    staff = opening(settings.hours, settings.zone, datetime.now(UTC))
+    return SettingsState(version=stored.version, plan=stored.plan, settings=settings, staff=staff)
 
 
 def _merged(into: Any, patch: Any) -> Any:

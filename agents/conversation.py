@@ -11,6 +11,7 @@ import structlog
 from agents.behaviour import channel_mode
 from agents.checkpoints import BufferingSaver, Checkpoints
 from agents.frames import Passing
+from agents.handover_text import HandoverText
 from agents.journal import Begun, Done, HandedOver, Idle, Journal, Owned
 from agents.journal_statements import FENCED
 from agents.leases import Fence, Lease
@@ -53,7 +54,8 @@ class Means:
     agent_of: Callable[[Json], Agent]
     """The agent for a release's behaviour."""
     fixed_text: Callable[[str, Language | None], str]
-    """A fixed text that customers see, by name and language: `failed`, `handover`."""
+    """A fixed text that customers see, by name and language: `failed`."""
+    handover_text: HandoverText
     turn_deadline_s: float
     checkpoints: Checkpoints
     """Where procedures that wait for the customer are kept."""
@@ -82,7 +84,7 @@ class Conversation:
             LeaseLost: this host had no lease when it needed one.
             OwnershipLost: another host or a person has the conversation now.
         """
-        journal = Journal(self._means.tenancy, self._address, self._means.fixed_text("handover", None))
+        journal = Journal(self._means.tenancy, self._address, self._means.handover_text)
         try:
             begun = await journal.begin(self._means.lease, self.fence)
         except OwnershipLost:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.checkpoints import Checkpoints
 from agents.conversation import Agent, Conversation, Means
+from agents.handover_text import HandoverText
 from agents.journal import Owned
 from agents.leases import RENEW_S, Fence, Lease
 from agents.pace import LONGEST_REST_S, REST, Lag, Limit, Line, Sharing
@@ -76,7 +77,16 @@ class Host:
         self._bus = bus
         self._lease = Lease(lease_engine or tenancy.engine, HostId(new_uuid()))
         checkpoints = Checkpoints(tenancy, sealer)
-        self._means = Means(tenancy, bus, self._lease, agent_of, fixed_text, turn_deadline_s, checkpoints)
+        self._means = Means(
+            tenancy=tenancy,
+            bus=bus,
+            lease=self._lease,
+            agent_of=agent_of,
+            fixed_text=fixed_text,
+            handover_text=HandoverText(tenancy, fixed_text),
+            turn_deadline_s=turn_deadline_s,
+            checkpoints=checkpoints,
+        )
         self._residents = residents
         self._idle_s = idle_s
         self._active: OrderedDict[Address, _Active] = OrderedDict()

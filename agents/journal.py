@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from agents.acceptance import LOCK
 from agents.frames import Stored
+from agents.handover_text import HandoverText
 from agents.journal_statements import BEGIN, FINISH, FINISHED, TO_THE_NEXT
 from agents.leases import Fence, Lease
 from agents.mailbox import hand_over, insert_row
@@ -18,6 +19,7 @@ from agents.unfinished import Statement
 from foundation.database.trips import Json as Jsonb
 from foundation.errors import LeaseLost, OwnershipLost
 from foundation.ids import ConversationId, TenantId, TurnId, new_uuid
+from foundation.languages import clear
 from foundation.tenancy import Tenancy, TenantSession
 from foundation.turns import Answer, Failure, Turn, Utterance
 from graphs.handover import NeedsPerson
@@ -79,7 +81,7 @@ Part = tuple[str, str, Json]
 class Journal:
     tenancy: Tenancy
     address: Address
-    handover_text: str
+    handover_text: HandoverText
 
     async def begin(self, lease: Lease, fence: Fence | None) -> Begun | HandedOver | Owned | Idle:
         """Own the conversation, put the oldest unanswered turn's attempt on record and return it.
@@ -116,7 +118,7 @@ class Journal:
         if got.turn is None:
             return Idle(own)
         if got.attempt >= MAX_ATTEMPTS:
-            return HandedOver(await self.give_up(own, "system:attempts"))
+            return HandedOver(await self.give_up(own, "system:attempts", got.language))
         return Begun(
             self._turn(got),
             own,
@@ -213,8 +215,9 @@ class Journal:
             OwnershipLost: another host or a person owns the conversation.
         """
         trace = {**(draft.trace if draft else {}), **why.trace, "handover": why.code}
+        said = await self._said(clear(begun.turn.text) or begun.turn.language)
         async with self.tenancy.session(self.address.tenant_id) as session:
-            stored = await self._given_up(session, begun.fence, f"system:{why.code}")
+            stored = await self._given_up(session, begun.fence, f"system:{why.code}", said)
             await session.execute(_TRACED, self._values(begun) | {"trace": trace})
             if shown:
                 await self._keep(session, begun, kind="partial", part={"type": "text", "text": shown})
@@ -222,20 +225,24 @@ class Journal:
                 await self._keep(session, begun, kind="text", part={**_part(draft), "suggested": True})
         return stored
 
-    async def give_up(self, fence: Fence, actor: str) -> Stored:
-        """Hand the conversation over to a person.
+    async def give_up(self, fence: Fence, actor: str, language: str | None) -> Stored:
+        """Hand the conversation, which is in this language so far, over to a person.
 
         Raises:
             OwnershipLost: another host or a person owns the conversation.
         """
+        said = await self._said(language)
         async with self.tenancy.session(self.address.tenant_id) as session:
-            return await self._given_up(session, fence, actor)
+            return await self._given_up(session, fence, actor, said)
 
-    async def _given_up(self, session: TenantSession, fence: Fence, actor: str) -> Stored:
+    async def _said(self, language: str | None) -> str:
+        return await self.handover_text.of(TenantId(self.address.tenant_id), language)
+
+    async def _given_up(self, session: TenantSession, fence: Fence, actor: str, said: str) -> Stored:
         held = await session.execute(_HELD, self.address.keys() | fence.values())
         if held.first() is None:
             raise OwnershipLost()
-        stored = await hand_over(session, self.address, mode="human", said=self.handover_text, actor=actor)
+        stored = await hand_over(session, self.address, mode="human", said=said, actor=actor)
         if isinstance(stored, int):
             raise OwnershipLost()
         return stored

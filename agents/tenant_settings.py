@@ -1,9 +1,9 @@
 """What a tenant sets of itself as a whole. What the agent does is set in `agents.behaviour` and published."""
 
-from datetime import date, datetime
+from datetime import date
 from itertools import pairwise
-from typing import Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Final, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,7 +12,7 @@ from foundation.turns import Language, Value
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Channel = Literal["widget", "api", "email", "sms", "whatsapp"]
-_DAYS: tuple[Weekday, ...] = (
+WEEKDAYS: Final[tuple[Weekday, ...]] = (
     "monday",
     "tuesday",
     "wednesday",
@@ -63,13 +63,6 @@ class Hours(Value):
             if any(one.closes > later.opens for one, later in pairwise(spans)):
                 raise ValueError("hours: spans of a day overlap or are out of order; sort and part them")
         return self
-
-    def open_at(self, at: datetime, zone: str) -> bool:
-        """Return whether people are there at a moment (with a time zone of its own)."""
-        local = at.astimezone(ZoneInfo(zone))
-        known = {exception.day: exception.spans for exception in self.exceptions}
-        spans = known.get(local.date(), self.week.get(_DAYS[local.weekday()], ()))
-        return any(span.opens <= local.strftime("%H:%M") < span.closes for span in spans)
 
 
 class Retention(Value):

@@ -23,6 +23,12 @@ ReplyName = Literal[
     "partial",
     "language",
     "merged",
+    "back_today",
+    "back_tomorrow",
+    "back_weekday",
+    "back_date",
+    "weekdays",
+    "months",
 ]
 DEFAULT_PATH: Final = Path(__file__).resolve().parents[1] / "configs" / "replies.yaml"
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from agents.acceptance import QueueLimits
 from agents.follow import Reader
+from agents.handover_text import HandoverText
 from agents.inbox.hub import Hub
 from agents.mailbox import Mailbox
 from agents.waker import Waker
@@ -73,7 +74,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
             hub=Hub(tenancy, bus),
             presence=presence,
             fixed_text=replies.in_language,
-            handover_text=lambda language: replies.in_language("handover", language),
+            handover_text=HandoverText(tenancy, replies.text),
         )
     finally:
         await identity.close()

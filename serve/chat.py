@@ -103,12 +103,8 @@ async def handover(caller: Caller, services: ServicesDep, body: Handover) -> Han
     """Give a conversation to a person, or back to the agent."""
     address = Address(caller.tenant_id, conversation_of(body.conversation_id))
     language = await services.mailbox.language(address)
-    version = await services.mailbox.control(
-        address,
-        mode=body.mode,
-        said=services.handover_text(language) if body.mode == "human" else "",
-        actor=caller.actor,
-    )
+    said = "" if body.mode == "agent" else await services.handover_text.of(address.tenant_id, language)
+    version = await services.mailbox.control(address, mode=body.mode, said=said, actor=caller.actor)
     return Handed(conversation_id=body.conversation_id, mode=body.mode, control_version=version)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.follow import Reader
+from agents.handover_text import HandoverText
 from agents.inbox.hub import Hub
 from agents.mailbox import Mailbox
 from agents.waker import Waker
@@ -60,8 +61,7 @@ class Services:
     """Who of staff is where."""
     fixed_text: Callable[[ReplyName, str | None], str]
     """What customers read at certain moments, by the conversation's language."""
-    handover_text: Callable[[str | None], str]
-    """What the customer reads when a person takes over, by language."""
+    handover_text: HandoverText
     counters: Counters = field(default_factory=Counters)
 
 

@@ -1,12 +1,14 @@
 """The widget's routes: start a conversation, say something, follow it, ask for a person."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, Field
 
 from admin_api.bodies import ServerSentEvents
+from agents.opening import Opening
+from agents.opening_times import opening_times
 from agents.stream import Address
 from foundation.api_keys import ApiKeys, identity_secret
 from foundation.errors import IdentityRefused, NotFound, Unauthorized
@@ -33,6 +35,8 @@ class Start(Body):
 class Pass(BaseModel):
     visitor_token: str
     expires_at: datetime
+    staff: Opening | None
+    """Whether the company's people are there; null if it has set no hours."""
 
 
 class Started(Pass):
@@ -78,11 +82,10 @@ async def start(
         vouched=identity.vouched if identity else None,
     )
     address = Address(key.tenant_id, opened.conversation_id)
-    token, expires_at = visitor_token(services, Visitor(address, opened.visitor_id, key.key_id))
+    held = await _pass(services, Visitor(address, opened.visitor_id, key.key_id))
     return Started(
+        **dict(held),
         conversation_id=show("conversation", opened.conversation_id),
-        visitor_token=token,
-        expires_at=expires_at,
         verified=identity is not None,
     )
 
@@ -100,8 +103,7 @@ async def renew(visitor: VisitorDep, services: ServicesDep) -> Pass:
         raise Unauthorized() from None
     if key.state != "active":
         raise Unauthorized()
-    token, expires_at = visitor_token(services, visitor)
-    return Pass(visitor_token=token, expires_at=expires_at)
+    return await _pass(services, visitor)
 
 
 @router.post("/{conversation_id}/messages", status_code=202)
@@ -139,10 +141,16 @@ async def handover(visitor: VisitorDep, services: ServicesDep) -> Mode:
     await services.mailbox.control(
         visitor.address,
         mode="human",
-        said=services.handover_text(language),
+        said=await services.handover_text.of(visitor.address.tenant_id, language),
         actor=show("visitor", visitor.visitor_id),
     )
     return Mode(mode="human")
+
+
+async def _pass(services: Services, visitor: Visitor) -> Pass:
+    token, expires_at = visitor_token(services, visitor)
+    times = await opening_times(services.tenancy, visitor.address.tenant_id)
+    return Pass(visitor_token=token, expires_at=expires_at, staff=times.at(datetime.now(UTC)))
 
 
 def _identity(services: Services, key: KeyOwner, token: str | None) -> Identity | None:

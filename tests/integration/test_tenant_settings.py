@@ -1,12 +1,10 @@
 """A tenant's settings: read, changed by one after the other, remembered, and refused with a remedy."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from agents.tenant_settings import Hours
 from foundation.ids import show
 from foundation.tenancy import Tenancy
 from tests.support.desk import Staff
@@ -113,13 +111,3 @@ async def test_nobody_sees_or_changes_another_tenants(
     assert "Hemligt" not in (await other.call("GET", SETTINGS)).text
     assert (await other.did("GET", f"{SETTINGS}/history"))["changes"] == []
     assert (await door.client.get(SETTINGS)).status_code == 401
-
-
-def test_people_are_there_in_their_own_hours() -> None:
-    hours = Hours.model_validate({"week": WEEK, "exceptions": [{"day": "2026-11-30", "spans": []}]})
-    monday = [datetime(2026, 11, 23, hour, 30, tzinfo=UTC) for hour in range(24)]
-    # Stockholm is one hour ahead of UTC in November.
-    opened = [at.hour + 1 for at in monday if hours.open_at(at, "Europe/Stockholm")]
-    assert opened == [9, 10, 11, 13, 14, 15, 16]
-    assert not hours.open_at(datetime(2026, 11, 30, 9, 30, tzinfo=UTC), "Europe/Stockholm")  # a day off
-    assert not hours.open_at(datetime(2026, 11, 24, 9, 30, tzinfo=UTC), "Europe/Stockholm")  # no Tuesday
