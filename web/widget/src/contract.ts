@@ -48,9 +48,19 @@ export type ChatEvent =
   | { type: "error"; data: { turn_id: string; code: string; text: string; offer_person: boolean } }
   | { type: "done"; data: { turn_id: string } };
 
+/** Whether the company's people are there; `back_at` is set only while they are not. */
+export interface Staff {
+  open: boolean;
+  back_at: string | null;
+  /** The company's time zone. */
+  zone: string;
+}
+
 /** The visitor's hold on a conversation. */
 export interface Ticket {
   conversation_id: string;
   visitor_token: string;
   expires_at: string;
+  /** Null where the company has set no hours; not there in what an older widget remembers. */
+  staff?: Staff | null;
 }

@@ -1,5 +1,5 @@
 import { Problem, type ChatApi } from "./api";
-import type { ChatEvent, Ticket } from "./contract";
+import type { ChatEvent, Staff, Ticket } from "./contract";
 import type { Records } from "./records";
 import { followEvents, type Connection } from "./stream";
 import { delivered, emptyTranscript, reduce, sending, unsent, type Transcript } from "./transcript";
@@ -18,6 +18,8 @@ export interface ConversationState {
   asking: "no" | "asking" | "failed";
   /** False while the past is replayed. */
   live: boolean;
+  /** As the server last said. */
+  staff?: Staff | null;
 }
 
 export type Conversation = ReturnType<typeof converse>;
@@ -38,6 +40,7 @@ export function converse(api: ChatApi, records: Records, key: string, language: 
 
   const follow = (known: Ticket) => {
     ticket = known;
+    state.staff = known.staff;
     const renewing = setInterval(renew, RENEW_MS);
     const end = followEvents((lastId, signal) => api.events(ticket!, lastId, signal), {
       event({ id, type, data }) {
@@ -60,7 +63,9 @@ export function converse(api: ChatApi, records: Records, key: string, language: 
     const held = ticket;
     try {
       const fresh = await api.renew(held!);
-      if (ticket === held) records.write({ ...records.read(), ...(ticket = fresh) });
+      if (ticket !== held) return;
+      records.write({ ...records.read(), ...(ticket = fresh) });
+      show({ staff: fresh.staff });
     } catch {
       // the old one may go on; if not, the next request says so
     }

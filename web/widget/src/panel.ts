@@ -1,3 +1,4 @@
+import { localeFor, whenBack } from "./away";
 import type { Conversation } from "./conversation";
 import { button, h, icon, iconButton } from "./dom";
 import { createLog } from "./log";
@@ -17,6 +18,7 @@ export function createPanel(conversation: Conversation, { language, title, origi
   const name = title ?? texts.title;
   const mark = () => h("div", "mark", icon(BUBBLE));
   const subtitle = h("div", "subtitle");
+  const away = h("div", { class: "away", id: "away" });
   const greeting = h("div", "greeting", mark(), h("p", "hello", texts.greeting), h("p", "", texts.greetingMore));
   const stage = h("span");
   const typing = h("div", "typing", h("i"), h("i"), h("i"), stage);
@@ -24,6 +26,7 @@ export function createPanel(conversation: Conversation, { language, title, origi
     void conversation.askForPerson();
     focus();
   });
+  person.setAttribute("aria-describedby", away.id);
   const lost = h("div", "lost", texts.lost);
   const status = h("div", { class: "hidden status", role: "status" });
   const announce = (text: string) => {
@@ -63,7 +66,7 @@ export function createPanel(conversation: Conversation, { language, title, origi
   const element = h(
     "section",
     { class: "panel", role: target ? "region" : "dialog", "aria-label": name, lang: language },
-    h("header", "", mark(), h("div", "names", h("h2", "", name), subtitle), again, !target && iconButton("close", texts.close, close, CROSS)),
+    h("header", "", mark(), h("div", "names", h("h2", "", name), subtitle, away), again, !target && iconButton("close", texts.close, close, CROSS)),
     greeting,
     log.element,
     lost,
@@ -74,12 +77,15 @@ export function createPanel(conversation: Conversation, { language, title, origi
 
   let wasDoing: string | null = null;
   const update = () => {
-    const { transcript, connection, asking, live } = conversation.state;
+    const { transcript, connection, asking, live, staff } = conversation.state;
     const { items, mode } = transcript;
     const doing = activity(transcript);
     const human = mode === "human";
     const offered = items.filter(({ author }) => author !== "customer").pop()?.offerPerson;
     subtitle.textContent = human ? texts.subtitlePerson : texts.subtitle;
+    const back = whenBack(staff, localeFor(language));
+    away.textContent = back && `${texts.back} ${back}`;
+    away.hidden = !back || !(human || offered);
     greeting.hidden = items.length > 0;
     log.element.hidden = again.hidden = !items.length;
     lost.hidden = connection === "open";
