@@ -1,10 +1,13 @@
 """What a person sees who opens the start page and talks to the demo shop."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -180,6 +183,41 @@ def test_a_person_is_called(shop: Running, visit: Visit) -> None:
     someone.page.reload()
     expect(someone.widget.locator(".own")).to_have_count(2)
     expect(someone.widget.locator(".event")).to_have_count(1)
+
+
+@contextmanager
+def nobody_there(shop: Running, http: httpx.Client) -> Iterator[None]:
+    """Let the demo shop's people be away for three days."""
+    key = {"Authorization": f"Bearer {shop.key('server key')}"}
+
+    def change(settings: Json) -> Json:
+        changed: Json = (
+            http.patch("/api/tenant/settings", json=settings, headers=key).raise_for_status().json()
+        )
+        return changed
+
+    zone = ZoneInfo(change({})["settings"]["zone"])
+    back = {"day": str(datetime.now(zone).date() + timedelta(days=3))}
+    change({"hours": {"exceptions": [back | {"spans": [{"opens": "09:00", "closes": "17:00"}]}]}})
+    try:
+        yield
+    finally:
+        change({"hours": None})
+
+
+def test_who_asks_for_a_person_out_of_hours_reads_when_they_are_back(
+    shop: Running, visit: Visit, http: httpx.Client
+) -> None:
+    away = re.compile(r"^Våra medarbetare är tillbaka (mån|tis|ons|tors|fre|lör|sön)dag 09:00$")
+    with nobody_there(shop, http):
+        someone = visit(shop.url)
+        someone.ask("Vad väger månen i kubikmeter ost?")
+        expect(someone.widget.locator(".away")).to_have_text(away)
+        someone.widget.locator(".person").click()
+        expect(someone.widget.locator(".event")).to_contain_text("dag kl. 09.00.")
+        expect(someone.widget.locator(".away")).to_have_text(away)
+        assert someone.barriers() == []
+        someone.picture("away")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def back(hours: Hours, at: str, zone: str = STOCKHOLM) -> str | None:
     found = there(hours, at, zone)
     assert found is not None
     assert not found.open
-    return found.back_at and found.back_at.isoformat(timespec="minutes")
+    return None if found.back_at is None else found.back_at.isoformat(timespec="minutes")
 
 
 def test_people_are_there_in_their_own_hours() -> None:
