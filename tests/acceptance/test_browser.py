@@ -216,6 +216,7 @@ def test_who_asks_for_a_person_out_of_hours_reads_when_they_are_back(
         someone.widget.locator(".person").click()
         expect(someone.widget.locator(".event")).to_contain_text("dag kl. 09.00.")
         expect(someone.widget.locator(".away")).to_have_text(away)
+        expect(someone.widget.locator(".subtitle")).to_be_hidden()
         assert someone.barriers() == []
         someone.picture("away")
 

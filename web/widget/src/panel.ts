@@ -86,6 +86,8 @@ export function createPanel(conversation: Conversation, { language, title, origi
     const back = whenBack(staff, localeFor(language));
     away.textContent = back && `${texts.back} ${back}`;
     away.hidden = !back || !(human || offered);
+    // nobody has come yet: who waits is not told that they talk to a person
+    subtitle.hidden = human && !away.hidden && !items.some(({ author }) => author === "staff");
     greeting.hidden = items.length > 0;
     log.element.hidden = again.hidden = !items.length;
     lost.hidden = connection === "open";

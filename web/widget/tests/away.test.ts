@@ -54,7 +54,8 @@ describe("the panel", () => {
     stream.enqueue(new TextEncoder().encode(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
     await vi.advanceTimersByTimeAsync(0);
   };
-  const line = () => mounted.querySelector("#replik")!.shadowRoot!.querySelector<HTMLElement>(".away")!;
+  const find = (selector: string) => mounted.querySelector("#replik")!.shadowRoot!.querySelector<HTMLElement>(selector)!;
+  const line = () => find(".away");
   const ask = async (language: "sv" | "en") => {
     mounted = document.body.appendChild(document.createElement("div"));
     mountWidget({ origin: "https://replik.test", key: "pk_1", language, title: null, target: mounted }).ask("hello");
@@ -90,10 +91,13 @@ describe("the panel", () => {
     await tell("2", "message", unknown);
     expect(line().hidden).toBe(false);
     expect(line().textContent!.replace(/\s/g, " ")).toBe(text);
-    const root = line().getRootNode() as ShadowRoot;
-    expect(root.querySelector(".person")!.getAttribute("aria-describedby")).toBe(line().id);
+    expect(find(".person").getAttribute("aria-describedby")).toBe(line().id);
+    expect(find(".subtitle").hidden).toBe(false);
     await tell("3", "handover", { mode: "human", text: "", at: "" });
     expect(line().hidden).toBe(false);
+    expect(find(".subtitle").hidden).toBe(true);
+    await tell("3.5", "message", { ...unknown, message_id: "s", turn_id: null, position: 4, author: "staff" });
+    expect(find(".subtitle").hidden).toBe(false);
     await tell("4", "handover", { mode: "agent", text: "", at: "" });
     await tell("5", "message", { ...unknown, message_id: "n", turn_id: "u", position: 5, offer_person: false });
     expect(line().hidden).toBe(true);
