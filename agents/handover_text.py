@@ -20,15 +20,10 @@ FixedText = Callable[[ReplyName, Language], str]
 _WEEK: Final = timedelta(days=7)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class HandoverText:
     tenancy: Tenancy
     fixed_text: FixedText
-    now: Callable[[], datetime] = _now
 
     async def of(self, tenant_id: TenantId, language: str | None) -> str:
         """Return the text in a conversation's language; in the tenant's where that is none of ours.
@@ -38,7 +33,7 @@ class HandoverText:
         """
         times = await opening_times(self.tenancy, tenant_id)
         spoken = next((known for known in LANGUAGES if known == language), times.language)
-        said, now = self.fixed_text("handover", spoken), self.now()
+        said, now = self.fixed_text("handover", spoken), datetime.now(UTC)
         opening = times.at(now)
         if opening is None or opening.back_at is None:
             return said
