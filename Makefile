@@ -1,7 +1,7 @@
 # Replik. `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench eval chaos loadtest clean bootstrap bootstrap-dev
+.PHONY: help run test lint format lock audit bench eval chaos loadtest clean bootstrap bootstrap-dev
 
 # The first Python that is new enough; the bootstrap says so in a sentence if none is.
 PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -26,6 +26,9 @@ format: ## put the code and the generated files in order
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 	@$(BIN)/python -m foundation.settings > configs/env.example
 	@$(BIN)/python -m serve.cli graph schema -o configs/graphs/schema.json
+
+audit: bootstrap-dev ## known vulnerabilities of the locked packages; asks the OSV database
+	@$(BIN)/python -m tests.audit $(if $(SERVICE),--service $(SERVICE))
 
 bench: bootstrap-dev ## a measurement: make bench NAME=x
 	@DATA="$(DATA)" $(BIN)/python -m tests.bench $(NAME)

@@ -6,8 +6,10 @@ unanswerable; the partial and the underspecified ones are left out); a collectio
 that any of its questions came with, so the unanswerable ones have distractors.
 
 A row is right when people call it answerable. Rows are split by article or conversation. `auc_similarity`
-is the best passage's cosine alone. `ece`: expected calibration error in ten bins of equal size.
-`wrong_at_N`: the share of unanswerable questions among the N % with the highest confidence.
+is the best passage's cosine alone. `ece`: expected calibration error in ten bins of equal size, once the
+development half has been rated as a tenant's staff rate answers (graphs/confidence/calibration.py);
+`ece_unrated`: before. `wrong_at_N`: the share of unanswerable questions among the N % with the highest
+confidence.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from graphs.confidence.calibration import fit
 from graphs.confidence.features import features
 from graphs.confidence.model import load
 from graphs.query import search_query
@@ -97,9 +100,17 @@ def measure() -> list[dict[str, Any]]:
     for name, found in asyncio.run(judged()).items():
         chance = np.array([confidence.from_features(each.values).value for each in found])
         out = np.array([each.asked.held_out for each in found])
+        right = np.array([each.asked.answerable for each in found])
+        ratings = fit(list(zip(chance[~out].tolist(), right[~out].tolist(), strict=True)))
+        rated = np.array([ratings.of(each) for each in chance.tolist()])
         for part, here in (("held out", out), ("development", ~out)):
             chosen = [each for each, is_here in zip(found, here, strict=True) if is_here]
-            lines.append({"eval": "confidence", "set": name, "part": part, **figures(chosen, chance[here])})
+            errors = {
+                "ece": round(calibration_error(rated[here], right[here]), 4),
+                "ece_unrated": round(calibration_error(chance[here], right[here]), 4),
+            }
+            line = {"eval": "confidence", "set": name, "part": part}
+            lines.append({**line, **errors, **figures(chosen, chance[here])})
     return lines
 
 
@@ -132,7 +143,6 @@ def figures(found: Sequence[Judged], chance: Floats) -> dict[str, float]:
     return {
         "auc": round(auc(chance[right], chance[~right]), 4),
         "auc_similarity": round(auc(plain[right], plain[~right]), 4),
-        "ece": round(calibration_error(chance, right), 4),
         **{
             f"wrong_at_{percent}": round(float((~right[order[: len(order) * percent // 100]]).mean()), 4)
             for percent in (50, 70, 90)
