@@ -21,7 +21,7 @@ from foundation.clients.cache.port import Cache
 from foundation.clients.cache.valkey import ValkeyCache
 from foundation.clients.chat.endpoint import EXTRACTIVE, Endpoint
 from foundation.clients.chat.port import ChatModel
-from foundation.clients.chat.prices import load_prices
+from foundation.clients.chat.prices import Prices, load_prices
 from foundation.clients.embedding.choice import embedder_for
 from foundation.clients.vectors.chroma import ChromaIndex
 from foundation.crypto import Sealer, sealer_of
@@ -148,19 +148,20 @@ async def _ports(settings: Settings, tenancy: Tenancy, cache: Cache) -> Ports:
 
 def _models(settings: Settings, tenancy: Tenancy, sealer: Sealer) -> ModelRoutes:
     quotes = settings.llm_provider == EXTRACTIVE
+    prices = load_prices(_CONFIGS / "models.yaml")
     return ModelRoutes(
         ModelSettingsStore(tenancy, sealer),
         UsageBook(tenancy),
-        load_prices(_CONFIGS / "models.yaml"),
-        default=None if quotes else _chat(settings),
+        prices,
+        default=None if quotes else _chat(settings, prices),
         then_quotes=quotes or EXTRACTIVE in settings.llm_fallbacks,
-        chat_at=functools.partial(_chat, settings),
+        chat_at=functools.partial(_chat, settings, prices),
     )
 
 
-def _chat(settings: Settings, endpoint: Endpoint | None = None) -> ChatModel:
+def _chat(settings: Settings, prices: Prices, endpoint: Endpoint | None = None) -> ChatModel:
     """Return the operator's model, or a tenant's."""
     # The package of OpenAI takes a tenth of a host's start: only who answers with a model waits for it.
     from foundation.clients.chat.choice import chat_for, chat_of_tenant  # noqa: PLC0415
 
-    return chat_for(settings) if endpoint is None else chat_of_tenant(endpoint, settings)
+    return chat_for(settings, prices) if endpoint is None else chat_of_tenant(endpoint, settings, prices)

@@ -12,6 +12,7 @@ from foundation.clients.chat.choice import chat_for, chat_of_tenant
 from foundation.clients.chat.endpoint import Endpoint
 from foundation.clients.chat.openai_chat import Limits, openai_chat
 from foundation.clients.chat.port import ChatModel, Prompt
+from foundation.clients.chat.prices import Prices
 from foundation.clients.chat.public import PublicTransport
 from foundation.clients.chat.usage import Failed, Meter
 from foundation.errors import ModelFailed
@@ -49,7 +50,8 @@ async def chain(first: OpenAIServer, second: OpenAIServer) -> AsyncIterator[Chat
                 "LLM_BREAKER_FAILURES": "2",
                 "TURN_DEADLINE_S": "2",
             }
-        )
+        ),
+        Prices({}),
     )
     yield chat
     await chat.close()
@@ -109,7 +111,7 @@ async def test_a_second_server_without_stream_options_answers(
     first: OpenAIServer, second: OpenAIServer, chain: ChatModel
 ) -> None:
     first.script(Behaviour(fault="status", status=503))
-    second.script(Behaviour(refuses_options=True))
+    second.script(Behaviour(refuses=("stream_options",)))
     meter = Meter()
     assert await told(chain, meter) == "Hello there."
     assert [used.estimated for used in meter.used] == [True]
@@ -118,7 +120,7 @@ async def test_a_second_server_without_stream_options_answers(
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0"])
 async def test_a_tenants_model_is_not_a_way_into_our_network(first: OpenAIServer, host: str) -> None:
     url = first.url.replace("127.0.0.1", host)
-    chat = chat_of_tenant(Endpoint("compatible", "m", url, "k"), Settings.load({}))
+    chat = chat_of_tenant(Endpoint("compatible", "m", url, "k"), Settings.load({}), Prices({}))
     assert await reason(chat) == "address_refused"
     assert first.requests == []
     await chat.close()

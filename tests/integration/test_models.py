@@ -79,7 +79,7 @@ class House:
 
     def _chat_at(self, endpoint: Endpoint) -> ChatModel:
         self.made.append(endpoint)
-        return chat_of_tenant(endpoint, SETTINGS, allow_private=True)
+        return chat_of_tenant(endpoint, SETTINGS, load_prices(), allow_private=True)
 
     async def ask(self, tenant_id: TenantId) -> tuple[str, Account | None]:
         """Return the answer and the account of it."""

@@ -9,6 +9,7 @@ from email.utils import formatdate
 
 import pytest
 
+from foundation.clients.chat.dialect import dialect_of
 from foundation.clients.chat.openai_chat import Limits, OpenAIChat, openai_chat
 from foundation.clients.chat.port import Prompt
 from foundation.clients.chat.usage import Meter, Used
@@ -87,10 +88,56 @@ async def test_where_the_server_is_silent_the_usage_is_guessed_and_says_so(
 async def test_a_server_without_stream_options_answers_and_is_not_asked_for_them_again(
     server: OpenAIServer, chat: OpenAIChat
 ) -> None:
-    server.script(Behaviour(refuses_options=True))
+    server.script(Behaviour(refuses=("stream_options",)))
     assert (await measured(chat)).estimated
     assert (await measured(chat)).estimated
     assert ["stream_options" in request for request in server.requests] == [True, False, False]
+
+
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
+async def test_a_limit_is_named_as_the_server_names_it_from_the_second_request_on(
+    server: OpenAIServer, chat: OpenAIChat, limit: str
+) -> None:
+    names = {"max_tokens", "max_completion_tokens"}
+    server.script(Behaviour(refuses=tuple(names - {limit})))
+    assert [await told(chat), await told(chat)] == ["Hello there.", "Hello there."]
+    for request in server.requests[-2:]:
+        assert names & request.keys() == {limit}
+        assert request[limit] == 50
+
+
+async def test_a_model_is_told_how_much_to_think_where_it_understands_that(server: OpenAIServer) -> None:
+    chat = openai_chat(base_url=server.url, key="k", model="m", limits=LIMITS, effort="minimal")
+    assert await told(chat) == "Hello there."
+    assert [request["reasoning_effort"] for request in server.requests] == ["minimal"]
+    await chat.close()
+    other = openai_chat(base_url=server.url, key="k", model="m", limits=LIMITS, effort="minimal")
+    server.script(Behaviour(refuses=("reasoning_effort",)))
+    assert [await told(other), await told(other)] == ["Hello there.", "Hello there."]
+    assert ["reasoning_effort" in request for request in server.requests[-2:]] == [False, False]
+    await other.close()
+
+
+async def test_what_no_dialect_mends_is_refused_in_the_servers_first_words(
+    server: OpenAIServer, chat: OpenAIChat
+) -> None:
+    server.script(Behaviour(fault="status", status=400))
+    _, error = await failed(chat)
+    assert error.data["reason"] == "status_400"
+    assert len({tuple(sorted(request)) for request in server.requests}) == len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://api.openai.com/v1", "max_completion_tokens"),
+        ("http://127.0.0.1:8000/v1", "max_tokens"),
+    ],
+)
+def test_openai_is_asked_as_its_newest_models_demand_and_others_as_most_understand(
+    address: str, name: str
+) -> None:
+    assert dialect_of(address, None).limit == name
 
 
 async def test_who_stops_listening_pays_for_what_was_said(server: OpenAIServer, chat: OpenAIChat) -> None:

@@ -36,8 +36,8 @@ class Behaviour:
     finish: str = "stop"
     usage: tuple[int, int] | None = (11, 3)
     """Prompt and completion tokens, told when asked for; None: a server that keeps silent about them."""
-    refuses_options: bool = False
-    """It knows no `stream_options`."""
+    refuses: tuple[str, ...] = ()
+    """Fields of the request that it does not know."""
     secret: str = "the provider's own words"
     """Stands in every error text, so that a test can look for it where it must not be."""
 
@@ -66,9 +66,10 @@ class OpenAIServer:
         self.requests.append(await request.json())
         behaviour = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         asked = self.requests[-1].get("stream_options")
-        if asked is not None and behaviour.refuses_options:
-            unknown = {"message": "Unrecognized request argument supplied: stream_options"}
-            return JSONResponse({"error": unknown}, status_code=400)
+        for name in behaviour.refuses:
+            if name in self.requests[-1]:
+                unknown = {"message": f"Unsupported parameter: '{name}'", "param": name}
+                return JSONResponse({"error": unknown}, status_code=400)
         if behaviour.fault == "status":
             error = {"error": {"message": behaviour.secret, "type": "server_error", "code": None}}
             return JSONResponse(error, status_code=behaviour.status, headers=behaviour.headers)

@@ -11,11 +11,12 @@ from foundation.clients.chat.endpoint import EXTRACTIVE, Endpoint, Provider
 from foundation.clients.chat.guarded import GuardedChat
 from foundation.clients.chat.openai_chat import Limits, azure_chat, openai_chat
 from foundation.clients.chat.port import ChatModel
+from foundation.clients.chat.prices import Effort, Prices
 from foundation.clients.chat.public import public_client
 from foundation.settings import Settings
 
 
-def chat_for(settings: Settings) -> ChatModel:
+def chat_for(settings: Settings, prices: Prices) -> ChatModel:
     """Return the model of the settings, followed by the models of LLM_FALLBACKS.
 
     The first is Azure's if its settings are there, else that of the OpenAI-compatible server.
@@ -30,20 +31,25 @@ def chat_for(settings: Settings) -> ChatModel:
         for provider, _, model in (name.partition(":") for name in settings.llm_fallbacks)
         if provider != EXTRACTIVE
     ]
-    return _chained([first, *others], settings)
+    return _chained([first, *others], settings, prices)
 
 
-def chat_of_tenant(endpoint: Endpoint, settings: Settings, *, allow_private: bool = False) -> ChatModel:
+def chat_of_tenant(
+    endpoint: Endpoint, settings: Settings, prices: Prices, *, allow_private: bool = False
+) -> ChatModel:
     """Return a model that a tenant named. It is reached at public addresses only.
 
     No other model follows: the tenant agreed with this provider, and with no other, on what happens to its
     customers' questions. `allow_private` is for tests that serve a model on this machine.
     """
-    return _chained([endpoint], settings, http=None if allow_private else public_client())
+    return _chained([endpoint], settings, prices, http=None if allow_private else public_client())
 
 
 def _chained(
-    endpoints: Sequence[Endpoint], settings: Settings, http: httpx2.AsyncClient | None = None
+    endpoints: Sequence[Endpoint],
+    settings: Settings,
+    prices: Prices,
+    http: httpx2.AsyncClient | None = None,
 ) -> ChatModel:
     limits = _limits(settings)
     breaks = BreakerLimits(
@@ -54,12 +60,18 @@ def _chained(
     # Each model's share of the turn, or the first could use it up with its retries.
     first_s = limits.total_s / len(endpoints)
     version = settings.azure_openai_api_version
-    models = (_model(endpoint, limits, version, http) for endpoint in endpoints)
+    models = (
+        _model(endpoint, limits, version, prices.effort(endpoint.model), http) for endpoint in endpoints
+    )
     return ChainedChat(*(GuardedChat(model, Breaker(breaks), first_s=first_s) for model in models))
 
 
 def _model(
-    endpoint: Endpoint, limits: Limits, api_version: str, http: httpx2.AsyncClient | None
+    endpoint: Endpoint,
+    limits: Limits,
+    api_version: str,
+    effort: Effort | None,
+    http: httpx2.AsyncClient | None,
 ) -> ChatModel:
     if endpoint.provider == "azure":
         return azure_chat(
@@ -68,6 +80,7 @@ def _model(
             api_version=api_version,
             deployment=endpoint.model,
             limits=limits,
+            effort=effort,
             http=http,
         )
     return openai_chat(
@@ -76,6 +89,7 @@ def _model(
         model=endpoint.model,
         limits=limits,
         provider=endpoint.provider,
+        effort=effort,
         http=http,
     )
 

@@ -21,7 +21,9 @@ from openai import (
     omit,
 )
 
+from foundation.clients.chat.dialect import Dialect, dialect_of
 from foundation.clients.chat.port import Prompt
+from foundation.clients.chat.prices import Effort
 from foundation.clients.chat.usage import Meter, Used, estimated_tokens
 from foundation.errors import ModelFailed
 
@@ -69,13 +71,23 @@ class _Call:
 class OpenAIChat:
     """A `ChatModel` over HTTP. Closing a stream closes its request."""
 
-    def __init__(self, client: AsyncOpenAI, *, provider: str, model: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        client: AsyncOpenAI,
+        *,
+        provider: str,
+        model: str,
+        limits: Limits,
+        dialect: Dialect,
+    ) -> None:
+        """`dialect` is what is tried first."""
         self._client = client
         self._provider = provider
         self._model = model
         self._limits = limits
-        self._reports_usage: bool | None = None
-        """Whether the server knows `stream_options`; None until it has said so."""
+        self._dialect = dialect
+        self._understood = False
+        """Whether the server has answered in the dialect."""
 
     @property
     def provider(self) -> str:
@@ -143,30 +155,34 @@ class OpenAIChat:
             raise ModelFailed(reason=call.finish or "cut_off")
 
     async def _ask(self, prompts: Sequence[Prompt], max_tokens: int) -> "AsyncStream[ChatCompletionChunk]":
-        """Return the begun answer, with a report of its usage if the server can give one."""
-        if self._reports_usage is False:
-            return await self._request(prompts, max_tokens, report=False)
-        try:
-            response = await self._request(prompts, max_tokens, report=True)
-        except APIStatusError as error:
-            # Servers word it in many ways: whether it was the report, the same request without it tells.
-            if self._reports_usage or error.status_code not in _UNKNOWN_FIELD:
-                raise
-            response = await self._request(prompts, max_tokens, report=False)
-            self._reports_usage = False
-        else:
-            self._reports_usage = True
-        return response
+        """Return the begun answer, asked for in the first dialect that the server understands."""
+        if self._understood:
+            return await self._request(prompts, max_tokens, self._dialect)
+        refusals: list[APIStatusError] = []
+        for dialect in self._dialect.variants():
+            try:
+                response = await self._request(prompts, max_tokens, dialect)
+            except APIStatusError as error:
+                # Servers word it in many ways: whether it was a field, the same request without it tells.
+                if error.status_code not in _UNKNOWN_FIELD:
+                    raise
+                refusals.append(error)
+            else:
+                self._dialect, self._understood = dialect, True
+                return response
+        raise refusals[0]
 
     async def _request(
-        self, prompts: Sequence[Prompt], max_tokens: int, *, report: bool
+        self, prompts: Sequence[Prompt], max_tokens: int, dialect: Dialect
     ) -> "AsyncStream[ChatCompletionChunk]":
         return await self._client.chat.completions.create(
             model=self._model,
             messages=[_message(prompt) for prompt in prompts],
-            max_tokens=max_tokens,
+            max_completion_tokens=max_tokens if dialect.limit == "max_completion_tokens" else omit,
+            max_tokens=max_tokens if dialect.limit == "max_tokens" else omit,
+            reasoning_effort=dialect.effort or omit,
             stream=True,
-            stream_options={"include_usage": True} if report else omit,
+            stream_options={"include_usage": True} if dialect.reports_usage else omit,
         )
 
     def _used(self, prompts: Sequence[Prompt], call: _Call) -> Used:
@@ -185,13 +201,15 @@ def openai_chat(
     model: str,
     limits: Limits,
     provider: str = "openai",
+    effort: Effort | None = None,
     http: httpx2.AsyncClient | None = None,
 ) -> OpenAIChat:
     """Return a model at OpenAI or a compatible server; `http` carries the requests, if given."""
     client = AsyncOpenAI(
         base_url=base_url, api_key=key, timeout=_timeout(limits), max_retries=0, http_client=http
     )
-    return OpenAIChat(client, provider=provider, model=model, limits=limits)
+    dialect = dialect_of(base_url, effort)
+    return OpenAIChat(client, provider=provider, model=model, limits=limits, dialect=dialect)
 
 
 def azure_chat(
@@ -201,6 +219,7 @@ def azure_chat(
     api_version: str,
     deployment: str,
     limits: Limits,
+    effort: Effort | None = None,
     http: httpx2.AsyncClient | None = None,
 ) -> OpenAIChat:
     """Return a model deployed at Azure OpenAI; `http` carries the requests, if given."""
@@ -212,7 +231,8 @@ def azure_chat(
         max_retries=0,  # ours keep to the total deadline
         http_client=http,
     )
-    return OpenAIChat(client, provider="azure", model=deployment, limits=limits)
+    dialect = Dialect("max_completion_tokens", effort)
+    return OpenAIChat(client, provider="azure", model=deployment, limits=limits, dialect=dialect)
 
 
 def _timeout(limits: Limits) -> Timeout:

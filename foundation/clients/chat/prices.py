@@ -1,10 +1,10 @@
-"""What tokens cost, from `configs/models.yaml`."""
+"""What models cost and how much they may think, from `configs/models.yaml`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import yaml
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
@@ -20,6 +20,10 @@ _MILLION: Final = 1_000_000
 Money = Annotated[Decimal, Field(ge=0), BeforeValidator(str)]
 
 
+Effort = Literal["none", "minimal", "low", "medium", "high"]
+"""OpenAI's `reasoning_effort`. What a model thinks counts as its answer, in time, tokens and money."""
+
+
 class Price(Value):
     """A model's price for a million tokens of the prompt and of the answer."""
 
@@ -27,6 +31,8 @@ class Price(Value):
     input: Money
     output: Money
     currency: str = Field(pattern="^[A-Z]{3}$")
+    effort: Effort | None = None
+    """How much it is asked to think; None leaves it to the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,11 @@ class Prices:
         amount = used.prompt_tokens * price.input + used.completion_tokens * price.output
         return Cost(amount / _MILLION, price.currency)
 
+    def effort(self, model: str) -> Effort | None:
+        """Return how much a model is asked to think."""
+        price = self.by_model.get(model)
+        return None if price is None else price.effort
+
 
 def load_prices(path: Path = DEFAULT_PATH) -> Prices:
     """Read the price table.
@@ -63,6 +74,7 @@ def load_prices(path: Path = DEFAULT_PATH) -> Prices:
         prices = TypeAdapter(tuple[Price, ...]).validate_python(rows or ())
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise StartError(
-            f"{path.name}: is not a list of prices with model, input, output and currency; correct it"
+            f"{path.name}: is not a list of prices with model, input, output, currency and perhaps effort;"
+            " correct it"
         ) from error
     return Prices({price.model: price for price in prices})

@@ -22,6 +22,15 @@ def test_nobody_invents_a_price() -> None:
     assert load_prices().cost(used("unheard-of")) is None
 
 
+def test_a_model_that_thinks_by_itself_is_asked_not_to_and_others_are_not_asked() -> None:
+    prices = load_prices()
+    assert [prices.effort(name) for name in ("gpt-5-mini", "gpt-4.1", "unheard-of")] == [
+        "minimal",
+        None,
+        None,
+    ]
+
+
 @pytest.mark.parametrize(
     "text", ["- {model: m}", "- {model: m, input: -1, output: 1, currency: SEK}", "m: 1", "- ["]
 )
