@@ -6,6 +6,7 @@ partly the description's examples, or few requests would get past the first chec
 
 import asyncio
 import itertools
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -41,7 +42,7 @@ from tests.isolation.cases import IN_BODY, MAKERS
 from tests.isolation.world import Ids, Maker, World, maker_of, open_world, signed_in
 from tests.support.gateway import front_door, settings_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_800)]
 
 CHECKS = [
     not_a_server_error,
@@ -52,8 +53,8 @@ CHECKS = [
 ]
 Operation = schemathesis.APIOperation[Any, Any, Any, Any]
 
-LEAST = 1_000
-"""Requests, of all callers to all operations together."""
+LEAST = int(os.environ.get("CONTRACT_REQUESTS", "1000"))
+"""Requests, of all callers to all operations together; before a release, 5,000."""
 
 
 @dataclass
@@ -217,7 +218,8 @@ async def test_no_request_breaks_the_contract(
 
         callers = [server(world), *[await member(world, role) for role in ROLES]]
         sender = Sender(callers, door.url, world, ids_of)
-        each = -(-LEAST // len(operations))
+        # What takes no input has no wrong one, so that some operations get fewer.
+        each = -(-LEAST * 11 // (10 * len(operations)))
         for operation in operations:
             await asyncio.to_thread(sender.send, operation, GenerationMode.POSITIVE, each - each // 5)
             await asyncio.to_thread(sender.send, operation, GenerationMode.NEGATIVE, each // 5)
