@@ -23,6 +23,7 @@ from foundation.ids import show
 from foundation.telemetry import TurnSpan, turn_span
 from foundation.tenancy import Tenancy
 from foundation.turns import Answer, Cited, Delta, Failure, Language, ReplyEvent, Status, Turn
+from graphs import notes
 from graphs.handover import ChannelOff, Drafted, NeedsPerson
 from graphs.pauses import Saver
 
@@ -132,14 +133,12 @@ class Conversation:
             final = ChannelOff() if mode == "off" else await self._final(run)
             if not self._means.lease.held:
                 raise LeaseLost()
-            drafted = mode == "suggest" and isinstance(final, Answer | Failure)
-            draft = final if drafted and isinstance(final, Answer) else None
-            done = await self._commit(journal, run, Drafted() if drafted else final, draft)
+            done = await self._commit(journal, run, final, suggests=mode == "suggest")
             if isinstance(final, Answer | Failure):
                 span.ended(final)
         except OwnershipLost:
-            if run.shown:
-                await journal.keep_partial(begun, run.shown)
+            trace = run.known if self._means.lease.held else {}
+            await journal.keep_taken_over(begun, run.shown, trace)
             raise
         finally:
             self._run = None
@@ -164,20 +163,22 @@ class Conversation:
             # The border of the graph: whatever a node does wrong, the customer gets an answer, we the trace.
             log.exception("turn_failed")
             code = "agent_failed"
-        return Failure(code=code, text=self._means.fixed_text("failed", language), language=language or "sv")
+        text = self._means.fixed_text("failed", language)
+        return Failure(code=code, text=text, language=language or "sv", trace=run.known)
 
-    async def _commit(
-        self, journal: Journal, run: "_Run", final: "Final", draft: Answer | None = None
-    ) -> Done:
+    async def _commit(self, journal: Journal, run: "_Run", final: "Final", *, suggests: bool) -> Done:
         match final:
+            case Answer() | Failure() if suggests:
+                stored = await journal.hand_over(run.begun, Drafted(), run.shown, final.trace, final)
+                done = Done([stored], more=False)
             case Answer():
                 done = await journal.commit(run.begun, final, run.saver.settlement(only_if=FENCED))
             case NeedsPerson():
-                done = Done([await journal.hand_over(run.begun, final, run.shown, draft)], more=False)
+                done = Done([await journal.hand_over(run.begun, final, run.shown, run.known)], more=False)
             case Failure():
                 done = await journal.commit_failure(run.begun, final, run.shown)
             case "interrupt":
-                done = await journal.commit_interruption(run.begun, run.shown)
+                done = await journal.commit_interruption(run.begun, run.shown, run.known)
             case _:
                 raise OwnershipLost()
         log.info("turn_done", outcome=_outcome(final))
@@ -221,6 +222,12 @@ class _Run:
         self._first = before + 1
         self._task: asyncio.Task[Answer | Failure] | None = None
         self._why: Why | None = None
+        self._notes = notes.Notes()
+
+    @property
+    def known(self) -> Json:
+        """The trace, as far as the run came."""
+        return self._notes.trace()
 
     def emit(self, name: str, data: Json) -> None:
         """Publish an event that is not stored."""
@@ -260,6 +267,7 @@ class _Run:
             raise
 
     async def _events(self, agent: Agent) -> Answer | Failure:
+        self._notes = notes.take_notes()  # in a task of its own: they end with it
         async with aclosing(agent.run(self.begun.turn, self.saver)) as events:
             async for event in events:
                 match event:

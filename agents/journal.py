@@ -17,7 +17,7 @@ from agents.mailbox import hand_over, insert_row
 from agents.stream import Address, Json, Row
 from agents.unfinished import Statement
 from foundation.database.trips import Json as Jsonb
-from foundation.errors import LeaseLost, OwnershipLost
+from foundation.errors import LeaseLost, OwnershipLost, TurnTimeout
 from foundation.ids import ConversationId, TenantId, TurnId, new_uuid
 from foundation.languages import clear
 from foundation.tenancy import Tenancy, TenantSession
@@ -118,7 +118,7 @@ class Journal:
         if got.turn is None:
             return Idle(own)
         if got.attempt >= MAX_ATTEMPTS:
-            return HandedOver(await self.give_up(own, "system:attempts", got.language))
+            return HandedOver(await self.give_up(own, TurnId(got.turn), got.language))
         return Begun(
             self._turn(got),
             own,
@@ -156,13 +156,15 @@ class Journal:
             begun,
             [*_partial(shown), ("system", "event", {"type": "event", "name": "error", **event})],
             state="failed",
-            outcome="failed",
+            outcome="timed_out" if failure.code == TurnTimeout.code else "failed",
             language=failure.language,
             trace=failure.trace | event,
         )
 
-    async def commit_interruption(self, begun: Begun, shown: str) -> Done:
+    async def commit_interruption(self, begun: Begun, shown: str, trace: Json) -> Done:
         """End a turn for a newer message; its own messages are answered together with that.
+
+        `trace` is that of the run, as far as it came.
 
         Raises:
             OwnershipLost: another host or a person owns the conversation; nothing was stored.
@@ -173,14 +175,22 @@ class Journal:
             state="interrupted",
             outcome="interrupted",
             language=begun.turn.language or "sv",
-            trace={"interrupted": True},
+            trace=trace | {"interrupted": True},
             before=(Statement(TO_THE_NEXT, {}),),
         )
 
-    async def keep_partial(self, begun: Begun, shown: str) -> None:
-        """Store, for staff only, what the customer had seen when a person took over."""
+    async def keep_taken_over(self, begun: Begun, shown: str, trace: Json) -> None:
+        """Store, for staff only, what the customer had seen when a person took over, and the run's trace.
+
+        No trace of a turn that another host runs, or has run since, and none when this host's lease is over.
+        """
+        if not (shown or trace):
+            return
         async with self.tenancy.session(self.address.tenant_id) as session:
-            await self._keep(session, begun, kind="partial", part={"type": "text", "text": shown})
+            if shown:
+                await self._keep(session, begun, kind="partial", part={"type": "text", "text": shown})
+            known = self._values(begun) | {"attempt": begun.turn.attempt, "trace": trace}
+            await session.execute(_TAKEN_OVER, known)
 
     async def _keep(self, session: TenantSession, begun: Begun, *, kind: str, part: Json) -> None:
         """Store what only staff see, in a conversation that a person has."""
@@ -207,33 +217,40 @@ class Journal:
             )
 
     async def hand_over(
-        self, begun: Begun, why: NeedsPerson, shown: str, draft: Answer | None = None
+        self, begun: Begun, why: NeedsPerson, shown: str, trace: Json, draft: Answer | Failure | None = None
     ) -> Stored:
         """Hand the conversation over. Staff get what led to it, what was shown of an answer, and a draft.
+
+        `trace` is that of the run, as far as it came.
 
         Raises:
             OwnershipLost: another host or a person owns the conversation.
         """
-        trace = {**(draft.trace if draft else {}), **why.trace, "handover": why.code}
+        trace = {**trace, **why.trace, "handover": why.code}
+        if isinstance(draft, Failure):
+            trace["code"] = draft.code
         said = await self._said(clear(begun.turn.text) or begun.turn.language)
         async with self.tenancy.session(self.address.tenant_id) as session:
             stored = await self._given_up(session, begun.fence, f"system:{why.code}", said)
             await session.execute(_TRACED, self._values(begun) | {"trace": trace})
             if shown:
                 await self._keep(session, begun, kind="partial", part={"type": "text", "text": shown})
-            if draft is not None:
+            if isinstance(draft, Answer):
                 await self._keep(session, begun, kind="text", part={**_part(draft), "suggested": True})
         return stored
 
-    async def give_up(self, fence: Fence, actor: str, language: str | None) -> Stored:
-        """Hand the conversation, which is in this language so far, over to a person.
+    async def give_up(self, fence: Fence, turn_id: TurnId, language: str | None) -> Stored:
+        """Hand the conversation, which is in this language so far, over to a person: nobody ends this turn.
 
         Raises:
             OwnershipLost: another host or a person owns the conversation.
         """
         said = await self._said(language)
         async with self.tenancy.session(self.address.tenant_id) as session:
-            return await self._given_up(session, fence, actor, said)
+            stored = await self._given_up(session, fence, "system:attempts", said)
+            values = self.address.keys() | {"turn": turn_id, "trace": {"handover": "attempts"}}
+            await session.execute(_TRACED, values)
+        return stored
 
     async def _said(self, language: str | None) -> str:
         return await self.handover_text.of(TenantId(self.address.tenant_id), language)
@@ -326,6 +343,16 @@ _TRACED: Final = text(
     "insert into traces (tenant_id, conversation_id, turn_id, trace)"
     " values (:tenant, :conversation, :turn, :trace)"
     " on conflict (tenant_id, conversation_id, turn_id) do update set trace = excluded.trace"
+).bindparams(bindparam("trace", type_=JSONB))
+_TAKEN_OVER: Final = text(
+    "with ended as (update turns t set outcome = 'taken_over'"
+    " where t.tenant_id = :tenant and t.conversation_id = :conversation and t.id = :turn"
+    " and t.state = 'handed_over' and t.attempt = :attempt and exists (select 1 from hosts h"
+    " where h.id = :host and h.incarnation = :incarnation and h.lease_until > clock_timestamp())"
+    " returning t.id)"
+    " insert into traces (tenant_id, conversation_id, turn_id, trace)"
+    " select :tenant, :conversation, id, :trace from ended"
+    " on conflict (tenant_id, conversation_id, turn_id) do nothing"
 ).bindparams(bindparam("trace", type_=JSONB))
 _HELD: Final = text(
     "select 1 from activations where tenant_id = :tenant and conversation_id = :conversation"

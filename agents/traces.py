@@ -19,6 +19,10 @@ class TracedTurn(Value):
     turn_id: str
     state: str
     outcome: str | None
+    """`answered`, `unknown`, `smalltalk`, `blocked`, `asked`; of one that was cut short `timed_out`,
+    `failed`, `interrupted` by a newer message, `taken_over` by a person. None while it runs, and when the
+    agent handed it over.
+    """
     release: int | None
     attempt: int
     answer_position: int | None
@@ -26,8 +30,9 @@ class TracedTurn(Value):
     started_at: datetime | None
     finished_at: datetime | None
     trace: dict[str, Any] | None
-    """Policies that struck, the query, passages with scores, confidence with its parts, model, timings; None
-    while it runs.
+    """Policies that struck, the query, passages with scores, confidence with its parts, model, timings; of a
+    turn that was cut short what was known until then, and `ended_in`, the node that did not end. None while
+    it runs, and of a turn that never began.
     """
 
 

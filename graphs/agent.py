@@ -20,6 +20,7 @@ from foundation.turns import (
     ReplyEvent,
     Turn,
 )
+from graphs import notes
 from graphs.builder import can_pause, compiled, with_saver
 from graphs.config import GraphConfig
 from graphs.handover import NeedsPerson, ProcedureOutdated
@@ -80,6 +81,8 @@ class Agent:
         state = self._start(turn)
         events = self._events(turn, state, saver, resumes=resumes)
         said = _Said()
+        noted = notes.current()
+        noted.trace = lambda: self._so_far(state, noted)
         try:
             async with aclosing(events) as stream:
                 async for mode, item in stream:
@@ -92,7 +95,7 @@ class Agent:
         except NeedsPerson:
             raise
         except ReplikError as error:
-            yield self._failure(state, error.code)
+            yield self._failure(state, error.code, noted)
             return
         question = question_in(state)
         if question is not None:
@@ -101,7 +104,7 @@ class Agent:
             yield asked
             yield self._asked(state, said)
         elif state["failure"]:
-            yield self._failure(state, state["failure"])
+            yield self._failure(state, state["failure"], noted)
         else:
             yield self._resumed(state, said) if resumes else self._answer(state)
 
@@ -186,10 +189,15 @@ class Agent:
         """Return the answer without what was said before the question: that stands in an earlier turn."""
         return self._answer(state).model_copy(update={"text": said.text, "citations": tuple(said.citations)})
 
-    def _failure(self, state: TurnState, code: str) -> Failure:
+    def _failure(self, state: TurnState, code: str, noted: notes.Notes) -> Failure:
         language = cast("Language", state["language"])
         text = self._ports.replies.text("failed", language)
-        return Failure(code=code, text=text, language=language, trace=self._trace(state))
+        return Failure(code=code, text=text, language=language, trace=self._so_far(state, noted))
+
+    def _so_far(self, state: TurnState, noted: notes.Notes) -> dict[str, object]:
+        """Return the trace of a run that did not reach its end, and the node in which it stopped."""
+        stopped: dict[str, object] = {"ended_in": noted.ended_in} if noted.ended_in else {}
+        return self._trace(noted.over(state)) | stopped
 
     def _trace(self, state: TurnState) -> dict[str, object]:
         return {

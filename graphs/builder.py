@@ -12,7 +12,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from foundation.telemetry import span
-from graphs import registry
+from graphs import notes, registry
 from graphs.config import END, START, ConfigInvalid, EdgeConfig, GraphConfig, faults, options_of
 from graphs.pauses import Saver
 from graphs.places import Problem
@@ -68,13 +68,25 @@ def _timed(config: GraphConfig, name: str) -> object:
 
     async def run(state: TurnState, runtime: Runtime[Ports]) -> TurnState:
         began = time.perf_counter()
-        with span(f"node {name}", facts, expected=(GraphBubbleUp,)) as current:
-            update = await known.step(state, runtime, options)
-            current.set_attribute("replik.route", update.get("route", registry.NEXT))
-        update["timings"] = {name: round((time.perf_counter() - began) * 1000, 2)}
+        try:
+            with span(f"node {name}", facts, expected=(GraphBubbleUp,)) as current:
+                update = await known.step(state, runtime, options)
+                current.set_attribute("replik.route", update.get("route", registry.NEXT))
+        except GraphBubbleUp:
+            raise
+        except BaseException:
+            cut = notes.current()
+            cut.ended_in = name
+            cut.left["timings"] = {name: _ms_since(began)}
+            raise
+        update["timings"] = {name: _ms_since(began)}
         return update
 
     return run
+
+
+def _ms_since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 2)
 
 
 def _connect(graph: StateGraph[TurnState, Ports, TurnState, TurnState], edge: EdgeConfig) -> None:

@@ -26,8 +26,8 @@ class Rewriting(Value):
     by: Literal["customer", "rules", "model"]
     """The customer's own words; with the question before, by the rules; or a model's words."""
     because: str = ""
-    """Why a model that should have written it did not: `no_model`, `budget`, `timeout`, `unusable`, or the
-    code of an error.
+    """Why a model that should have written it did not: `no_model`, `budget`, `timeout`, `unusable`,
+    `cancelled` with the turn, or the code of an error.
     """
     prompt: str | None = None
     """`name@version`."""

@@ -8,6 +8,7 @@ from typing import Final
 from foundation.clients.chat.port import ChatModel, Prompt
 from foundation.clients.chat.usage import Meter
 from foundation.errors import ReplikError
+from graphs import notes
 from graphs.answerers.account import Call, Refusal
 from graphs.answerers.prompt import RewritePrompt
 from graphs.answerers.routed import Routes
@@ -42,6 +43,10 @@ class RoutedRewriter:
                     text = await _written(route.chat, _prompts(asked, prompt), meter)
                 finally:
                     calls = self._routes.book(asked.tenant_id, meter)
+        except asyncio.CancelledError:
+            told = _told(prompt, meter, calls, because="cancelled")
+            notes.current().left["rewriting"] = told.model_dump(mode="json")
+            raise
         except TimeoutError:
             because = "timeout"
         except ReplikError as error:
@@ -49,15 +54,17 @@ class RoutedRewriter:
         else:
             text = _usable(text, asked)
             because = "" if text else "unusable"
-        failed = tuple(Refusal(provider=it.provider, model=it.model, reason=it.reason) for it in meter.failed)
-        told = Rewriting(
-            by="rules" if because else "model",
-            because=because,
-            prompt=f"{prompt.name}@{prompt.version}",
-            calls=calls,
-            failed=failed,
-        )
-        return ("" if because else text), told
+        return ("" if because else text), _told(prompt, meter, calls, because=because)
+
+
+def _told(prompt: RewritePrompt, meter: Meter, calls: tuple[Call, ...], *, because: str) -> Rewriting:
+    return Rewriting(
+        by="rules" if because else "model",
+        because=because,
+        prompt=f"{prompt.name}@{prompt.version}",
+        calls=calls,
+        failed=tuple(Refusal(provider=it.provider, model=it.model, reason=it.reason) for it in meter.failed),
+    )
 
 
 async def _written(chat: ChatModel, prompts: Sequence[Prompt], meter: Meter) -> str:

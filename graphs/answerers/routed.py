@@ -9,6 +9,7 @@ from foundation.clients.chat.port import ChatModel
 from foundation.clients.chat.usage import Meter
 from foundation.errors import ModelFailed
 from foundation.ids import TenantId
+from graphs import notes
 from graphs.answerers.account import Account, Call, Refusal
 from graphs.answerers.model import ModelAnswerer
 from graphs.answerers.port import Answerer, Question
@@ -107,6 +108,7 @@ class RoutedAnswerer:
                         yield piece
             finally:  # also when it failed, or nobody listens any more: it was used
                 calls = self._routes.book(question.tenant_id, meter)
+                notes.current().account = self._account(chat, meter, calls)
         except ModelFailed as error:
             quotes = route.then_quotes and not begun
             failure = None if quotes else error
@@ -114,17 +116,27 @@ class RoutedAnswerer:
             async with aclosing(self._quotes.answer(question)) as quoted:
                 async for item in quoted:
                     yield item
-        yield Account(
-            answerer=self._quotes.name if quotes else _writer(meter, chat),
-            because="fallback" if meter.failed and failure is None else "",
+        account = self._account(chat, meter, calls)
+        yield account.model_copy(
+            update={
+                "answerer": self._quotes.name if quotes else account.answerer,
+                "because": "" if failure else account.because,
+            }
+        )
+        if failure is not None:
+            raise failure
+
+    def _account(self, chat: ChatModel, meter: Meter, calls: tuple[Call, ...]) -> Account:
+        """Return the account of an answer that a model wrote, as far as it came."""
+        return Account(
+            answerer=_writer(meter, chat),
+            because="fallback" if meter.failed else "",
             prompt=f"{self._prompt.name}@{self._prompt.version}",
             calls=calls,
             failed=tuple(
                 Refusal(provider=each.provider, model=each.model, reason=each.reason) for each in meter.failed
             ),
         )
-        if failure is not None:
-            raise failure
 
 
 def _writer(meter: Meter, chat: ChatModel) -> str:

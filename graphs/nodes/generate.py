@@ -3,7 +3,9 @@
 Where a policy may take a whole answer away, nothing of it is shown before its end.
 """
 
-from contextlib import aclosing
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from typing import cast
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from langgraph.runtime import Runtime
 from foundation.errors import ModelFailed
 from foundation.ids import TenantId
 from foundation.turns import Cited, Delta, Language, Status, Utterance
+from graphs import notes
 from graphs.answerers.account import Account
 from graphs.answerers.port import Question
 from graphs.gate import Gate
@@ -20,7 +23,7 @@ from graphs.passages import Passage
 from graphs.ports import Ports
 from graphs.query import search_query
 from graphs.registry import NoOptions, node
-from graphs.state import TurnState
+from graphs.state import Json, TurnState
 
 
 @node("generate", options=NoOptions, routes=("written", "failed"))
@@ -50,33 +53,52 @@ async def generate(state: TurnState, runtime: Runtime[Ports], _options: NoOption
     account: Account | None = None
     try:
         # Closing the generator ends the provider's request also when this node is cancelled.
-        async with aclosing(runtime.context.answerer.answer(question)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Account):
-                    account = piece
-                    continue
-                for event in await gate.feed(piece):
-                    show(event)
-                if gate.ended is not None:
-                    break
-        for event in await gate.close():
-            show(event)
+        with _noted(gate):
+            async with aclosing(runtime.context.answerer.answer(question)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Account):
+                        account = piece
+                        continue
+                    for event in await gate.feed(piece):
+                        show(event)
+                    if gate.ended is not None:
+                        break
+            for event in await gate.close():
+                show(event)
     except ModelFailed as error:
         failure = error.code
-    decisions = [decision.model_dump(mode="json") for decision in gate.decisions]
+    decisions = _decided(gate)
     if gate.ended is not None and gate.ended.action == "handover":
         raise PolicyHandover([*state["policies"], *decisions])
-    if gate.ended is not None:
-        return {"answer": "", "withheld": gate.withheld, "policies": decisions, "route": "written"}
-    for event in held:
-        runtime.stream_writer(event)
-    return {
-        "answer": gate.text,
-        "citations": [citation.model_dump(mode="json") for citation in gate.citations],
+    account = account or notes.current().account  # of an answer that was not heard to its end
+    told: TurnState = {
         "withheld": gate.withheld,
         "policies": decisions,
         "answerer": account.answerer if account else runtime.context.answerer.name,
         "model": account.model_dump(mode="json") if account else None,
+    }
+    if gate.ended is not None:
+        return {**told, "answer": "", "route": "written"}
+    for event in held:
+        runtime.stream_writer(event)
+    return {
+        **told,
+        "answer": gate.text,
+        "citations": [citation.model_dump(mode="json") for citation in gate.citations],
         "failure": failure,
         "route": "failed" if failure else "written",
     }
+
+
+@contextmanager
+def _noted(gate: Gate) -> Iterator[None]:
+    """Note down what the gate has decided when the run is ended in the middle of the answer."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        notes.current().left |= {"policies": _decided(gate), "withheld": gate.withheld}
+        raise
+
+
+def _decided(gate: Gate) -> list[Json]:
+    return [decision.model_dump(mode="json") for decision in gate.decisions]

@@ -18,7 +18,7 @@ from agents.journal import Begun, Journal
 from agents.leases import Lease
 from agents.mailbox import hand_over
 from agents.publisher import Publisher
-from agents.stream import Address, Cursor
+from agents.stream import Address, Cursor, Json
 from agents.waker import LocalWaker, sweep
 from foundation.clients.bus.port import Post
 from foundation.clients.bus.valkey import ValkeyBus
@@ -149,13 +149,13 @@ async def test_a_turn_whose_lease_was_away_for_a_moment_is_run_again_at_once(
     here.agent.gate.clear()
     await here.say(address, "hej")
     await here.agent.first_said.wait()
-    keep_partial = Journal.keep_partial
+    keep_taken_over = Journal.keep_taken_over
 
-    async def renewed_meanwhile(journal: Journal, begun: Begun, shown: str) -> None:
+    async def renewed_meanwhile(journal: Journal, begun: Begun, shown: str, trace: Json) -> None:
         await here.host._lease.renew()
-        await keep_partial(journal, begun, shown)
+        await keep_taken_over(journal, begun, shown, trace)
 
-    monkeypatch.setattr(Journal, "keep_partial", renewed_meanwhile)
+    monkeypatch.setattr(Journal, "keep_taken_over", renewed_meanwhile)
     here.host._lease._deadline = 0.0
     here.agent.gate.set()
     events = await until(here.reader, address, "done")
