@@ -1,4 +1,4 @@
-"""The gateways' slow clock: people's data asked for, and what is too old. Rows decide who works on what."""
+"""The gateways' slow clock: people's data asked for, what is too old, mail. Rows decide who works on what."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,14 +15,17 @@ LOOK_S: Final = 2.0
 _RETENTION_S: Final = 60.0
 
 
-async def keep_up_for_ever(privacy: PrivacyWorker, retention: RetentionWorker) -> None:
-    """Look every `LOOK_S` seconds for exports and erasures, and every minute for what is too old.
+async def keep_up_for_ever(
+    privacy: PrivacyWorker, retention: RetentionWorker, send: Callable[[], Awaitable[int]]
+) -> None:
+    """Look for exports and erasures and `send` mail every `LOOK_S` seconds; clear what is old every minute.
 
-    Neither waits for the other: an erasure that cannot end must not keep old conversations for ever.
+    None waits for another: an erasure that cannot end must not keep old conversations for ever.
     """
-    async with asyncio.TaskGroup() as both:
-        both.create_task(_again_and_again(LOOK_S, privacy.work))
-        both.create_task(_again_and_again(_RETENTION_S, retention.work, retention.forget_access))
+    async with asyncio.TaskGroup() as all_:
+        all_.create_task(_again_and_again(LOOK_S, privacy.work))
+        all_.create_task(_again_and_again(_RETENTION_S, retention.work, retention.forget_access))
+        all_.create_task(_again_and_again(LOOK_S, send))
 
 
 async def _again_and_again(every_s: float, *work: Callable[[], Awaitable[int]]) -> None:

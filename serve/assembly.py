@@ -40,7 +40,7 @@ async def open_services(settings: Settings, waker: Waker) -> AsyncIterator[Servi
     vectors = ChromaIndex(settings.require("chroma_url"))
     presence = ValkeyPresence(settings.require("redis_url"))
     replies = load_replies()
-    identity = identity_for(settings, tenancy)
+    identity = identity_for(settings, tenancy, system)
     key_use = KeyUse(tenancy)
     limits = ValkeyLimits(settings.require("redis_url"))
     try:

@@ -4,8 +4,9 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from foundation.clients.mail.choice import mailer_for
-from foundation.clients.mail.postbox import Postbox
 from foundation.clients.oidc.provider import Provider
 from foundation.crypto import Tokens, sealer_of
 from foundation.identity.acceptance import Acceptance
@@ -13,6 +14,7 @@ from foundation.identity.accounts import Accounts
 from foundation.identity.hashing import Hashing
 from foundation.identity.mails import Letters, load_mails
 from foundation.identity.oidc_settings import OidcSettings, OidcSettingsStore
+from foundation.identity.outbox import Outbox
 from foundation.identity.second_factor import SecondFactor
 from foundation.identity.sessions import Sessions
 from foundation.identity.sign_in import SignIn
@@ -43,16 +45,17 @@ class Identity:
 
     async def close(self) -> None:
         """Let mails that are on their way go out."""
-        if self.letters.postbox is not None:
-            await self.letters.postbox.close()
+        if self.letters.outbox is not None:
+            await self.letters.outbox.close()
 
 
-def identity_for(settings: Settings, tenancy: Tenancy) -> Identity:
-    """Return what the settings ask for."""
+def identity_for(settings: Settings, tenancy: Tenancy, system: AsyncEngine) -> Identity:
+    """Return what the settings ask for; mails that wait are read as `system`."""
     key = settings.require("encryption_key")
     sealer, base = sealer_of(settings), base_url(settings)
     mailer = mailer_for(settings)
-    letters = Letters(Postbox(mailer) if mailer else None, base, load_mails())
+    outbox = Outbox(system, sealer, mailer, _derived(key, b"mail")) if mailer else None
+    letters = Letters(outbox, base, load_mails())
     hashing, throttle = Hashing(), Throttle(tenancy, _derived(key, b"throttle"))
     accounts = Accounts(tenancy, hashing, throttle, letters, _sign_up(settings), found)
     sign_in = SignIn(tenancy, hashing, throttle)

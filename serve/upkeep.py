@@ -1,4 +1,4 @@
-"""What gateways do in the background for people's data and for what is too old."""
+"""What gateways do in the background: people's data, what is too old, and mails that wait."""
 
 from agents.privacy.jobs import PrivacyWorker
 from agents.privacy.stores import Stores
@@ -19,5 +19,11 @@ def retention_worker(services: Services) -> RetentionWorker:
 
 
 async def keep_up(services: Services) -> None:
-    """Do both until cancelled."""
-    await keep_up_for_ever(privacy_worker(services), retention_worker(services))
+    """Do both until cancelled, and send the mails that could not be sent at once."""
+    outbox = services.identity.letters.outbox
+    send = outbox.work if outbox is not None else _nothing
+    await keep_up_for_ever(privacy_worker(services), retention_worker(services), send)
+
+
+async def _nothing() -> int:
+    return 0

@@ -94,11 +94,9 @@ class Accounts:
             hashed = await self.hashing.hash(wanted.password)
             person = NewPerson(PersonId(new_uuid()), email, wanted.name, wanted.language, hashed)
             try:
-                token = await self._made(person, wanted)
+                await self._make(person, wanted)
             except IntegrityError:
                 await self._tell_who_has_one(email)
-            else:
-                self.letters.post("verify", email, wanted.language, "verify", token, name=wanted.name)
 
     async def verify(self, token: str) -> None:
         """Confirm an address with the token that was mailed to it.
@@ -131,7 +129,8 @@ class Accounts:
                 person = (await session.scalars(select(Person))).one()
                 token = await mail_tokens.issue(session, person_id, "reset")
                 await trail.record(session, person_id, "person.ask_reset")
-            self.letters.post("reset", email, person.language, "reset", token, name=person.name)
+                language, name = person.language, person.name
+                await self.letters.post(session, "reset", email, language, token, name=name)
 
     async def reset(self, token: str, password: str) -> None:
         """Set a new password with a mailed token; all sessions end, and the address counts as confirmed.
@@ -155,7 +154,7 @@ class Accounts:
             await set_password(session, hashed)
             ended = await sessions.end_others(session, None)
             await trail.record(session, person_id, "person.reset_password", after={"sessions_ended": ended})
-        self.tell_of_change(person)
+            await self.tell_of_change(session, person)
 
     async def change_password(self, who: SignedIn, current: str, password: str) -> None:
         """Set a new password; the person's other sessions end.
@@ -173,7 +172,7 @@ class Accounts:
             await trail.record(
                 session, who.person_id, "person.change_password", after={"sessions_ended": ended}
             )
-        self.tell_of_change(person)
+            await self.tell_of_change(session, person)
 
     async def require_password(self, who: SignedIn, password: str) -> Person:
         """Return the person, who has just shown the password again.
@@ -191,13 +190,14 @@ class Accounts:
         await self.throttle.succeeded(key, key)
         return person
 
-    def tell_of_change(self, person: Person) -> None:
-        """Mail a person that how they sign in was changed, where mail can be sent."""
-        if self.letters.postbox is not None:
-            self.letters.post("changed", person.email, person.language, "sign-in", name=person.name)
+    async def tell_of_change(self, session: TenantSession, person: Person) -> None:
+        """Mail a person, with the change, that how they sign in was changed, where mail can be sent."""
+        if self.letters.outbox is not None:
+            email, language = person.email, person.language
+            await self.letters.post(session, "changed", email, language, name=person.name)
 
-    async def _made(self, person: NewPerson, wanted: SignUp) -> str:
-        """Make the person and their tenant; return the token that confirms the address."""
+    async def _make(self, person: NewPerson, wanted: SignUp) -> None:
+        """Make the person and their tenant, and post the token that confirms the address."""
         tenant_id = TenantId(new_uuid())
         actor = f"person:{person.id.hex}"
         async with self.tenancy.person(person.id, tenant_id) as session:
@@ -206,7 +206,9 @@ class Accounts:
             await self.found(session, new, actor)
             await plans.choose(session, tenant_id, "free", actor=actor)
             await add_member(session, tenant_id, person.id, "owner", actor)
-            return await mail_tokens.issue(session, person.id, "verify")
+            token = await mail_tokens.issue(session, person.id, "verify")
+            language, name = person.language, person.name
+            await self.letters.post(session, "verify", person.email, language, token, name=name)
 
     async def _tell_who_has_one(self, email: str) -> None:
         """Mail who has an account that they have; a link to confirm the address if that was never done."""
@@ -215,11 +217,12 @@ class Accounts:
             return
         async with self.tenancy.person(person_id) as session:
             person = (await session.scalars(select(Person))).one()
-            token = None if person.verified_at else await mail_tokens.issue(session, person_id, "verify")
-        if token is None:
-            self.letters.post("existing", email, person.language, "sign-in", name=person.name)
-        else:
-            self.letters.post("verify", email, person.language, "verify", token, name=person.name)
+            language, name = person.language, person.name
+            if person.verified_at:
+                await self.letters.post(session, "existing", email, language, name=name)
+            else:
+                token = await mail_tokens.issue(session, person_id, "verify")
+                await self.letters.post(session, "verify", email, language, token, name=name)
 
 
 async def person_of(tenancy: Tenancy, email: str) -> PersonId | None:

@@ -91,9 +91,9 @@ class Invitations:
             await session.flush()
             await session.refresh(row)
             await _record(session, caller, "create", InvitationId(row.id), grant)
-            invited = _view(row)
-        self.letters.post("invitation", email, tenant.language, "invitation", token, tenant=tenant.name)
-        return invited
+            language, name = tenant.language, tenant.name
+            await self.letters.post(session, "invitation", email, language, token, tenant=name)
+            return _view(row)
 
     async def withdraw(self, caller: Principal, invitation_id: InvitationId) -> None:
         """Make an invitation void.

@@ -2,20 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import yaml
 
 from foundation.clients.mail.port import Mail
-from foundation.clients.mail.postbox import Postbox
 from foundation.errors import StartError
 from foundation.identity.errors import MailUnavailable
+from foundation.identity.mail_tokens import LIFETIME
+from foundation.identity.outbox import LONGEST, Outbox
+from foundation.ids import new_uuid
+from foundation.tenancy import TenantSession
 
 MailName = Literal["verify", "existing", "reset", "changed", "invitation"]
-Page = Literal["sign-in", "verify", "reset", "invitation"]
 Language = Literal["sv", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+_PAGES: Final[dict[MailName, str]] = {
+    "verify": "verify",
+    "existing": "sign-in",
+    "reset": "reset",
+    "changed": "sign-in",
+    "invitation": "invitation",
+}
+_GOOD_FOR: Final[dict[MailName, timedelta]] = {"reset": LIFETIME["reset"]}
+"""Where the link in a mail ends before the mail would be given up."""
 _PATH: Final = Path(__file__).resolve().parents[2] / "configs" / "mails.yaml"
 
 Texts = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -23,32 +35,44 @@ Texts = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """Writes and posts the mails; without a postbox there is no mail at all."""
+    """Writes and posts the mails; without an outbox there is no mail at all."""
 
-    postbox: Postbox | None
+    outbox: Outbox | None
     base: str
     """Where people reach Replik, without a slash at the end."""
     texts: Texts
 
     def require(self) -> None:
         """Raises: MailUnavailable when no mail can be sent."""
-        if self.postbox is None:
+        if self.outbox is None:
             raise MailUnavailable()
 
-    def post(
-        self, mail: MailName, to: str, language: str, page: Page, token: str = "", /, **values: str
+    async def post(
+        self,
+        session: TenantSession,
+        mail: MailName,
+        to: str,
+        language: str,
+        token: str = "",
+        /,
+        **values: str,
     ) -> None:
-        """Post a mail with a link to a page; the token is in the fragment, which no server logs.
+        """Post a mail, as `write` has it, with the session's transaction.
 
         Raises:
             MailUnavailable: no mail can be sent.
         """
-        if self.postbox is None:
+        if self.outbox is None:
             raise MailUnavailable()
+        written = self.write(mail, to, language, token, **values)
+        await self.outbox.post(session, written, _GOOD_FOR.get(mail, LONGEST))
+
+    def write(self, mail: MailName, to: str, language: str, token: str = "", /, **values: str) -> Mail:
+        """Return a mail with a link to its page; the token is in the fragment, which no server logs."""
         text = self.texts[mail][language if language in LANGUAGES else "sv"]
-        link = f"{self.base}/admin/{page}" + (f"#{token}" if token else "")
+        link = f"{self.base}/admin/{_PAGES[mail]}" + (f"#{token}" if token else "")
         filled = {key: _plain(value) for key, value in values.items()} | {"link": link}
-        self.postbox.post(Mail(to, text["subject"].format(**filled), text["text"].format(**filled)))
+        return Mail(to, text["subject"].format(**filled), text["text"].format(**filled), key=new_uuid().hex)
 
 
 NO_MAIL: Final = Letters(None, "", {})

@@ -78,8 +78,8 @@ class SecondFactor:
             await sessions.end_others(session, who.id)
             person = (await session.scalars(select(Person))).one()
             await trail.record(session, who.person_id, "factor.enable")
+            await self.accounts.tell_of_change(session, person)
         await self._succeeded(who)
-        self.accounts.tell_of_change(person)
         return codes
 
     async def disable(self, who: SignedIn, password: str) -> None:
@@ -102,7 +102,7 @@ class SecondFactor:
             await session.execute(delete(RecoveryCode))
             await sessions.end_others(session, who.id)
             await trail.record(session, who.person_id, "factor.disable")
-        self.accounts.tell_of_change(person)
+            await self.accounts.tell_of_change(session, person)
 
     async def new_codes(self, who: SignedIn, password: str) -> list[str]:
         """Return ten other recovery codes; the earlier ones are void.

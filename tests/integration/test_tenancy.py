@@ -12,7 +12,16 @@ from foundation.ids import TenantId, new_uuid
 from foundation.tenancy import Tenancy, TenantSession, hash_key
 from tests.support.tenants import make_tenant
 
-GLOBAL = {"hosts", "people", "credentials", "recovery_codes", "sessions", "mail_tokens", "throttles"}
+GLOBAL = {
+    "hosts",
+    "people",
+    "credentials",
+    "recovery_codes",
+    "sessions",
+    "mail_tokens",
+    "throttles",
+    "outbox",
+}
 """Hosts serve all tenants, people work for several: tests/integration/test_people.py."""
 TENANT_TABLES = sorted(table.name for table in Base.metadata.sorted_tables if table.name not in GLOBAL)
 

@@ -64,8 +64,8 @@ class SmtpServer:
 
 
 @asynccontextmanager
-async def smtp_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[SmtpServer]:
-    """Yield one on a free port of the loopback, on this event loop."""
+async def smtp_server(tls: ssl.SSLContext | None = None, *, port: int = 0) -> AsyncIterator[SmtpServer]:
+    """Yield one on a port of the loopback, a free one by default, on this event loop."""
     received = SmtpServer()
 
     def session() -> SMTP:
@@ -79,7 +79,7 @@ async def smtp_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[SmtpSe
             enable_SMTPUTF8=True,
         )
 
-    server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", port)
     received.port = server.sockets[0].getsockname()[1]
     yield received
     server.close()

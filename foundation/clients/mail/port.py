@@ -20,6 +20,8 @@ class Mail:
     to: str
     subject: str
     text: str
+    key: str = ""
+    """What tells a mail that comes twice from another one."""
 
 
 class Mailer(Protocol):

@@ -48,7 +48,8 @@ class SmtpMailer:
         try:
             message["From"], message["To"], message["Subject"] = self.sender, mail.to, mail.subject
             message["Date"] = formatdate()
-            message["Message-ID"] = make_msgid(domain=self.sender.rpartition("@")[2].rstrip(">") or None)
+            domain = self.sender.rpartition("@")[2].rstrip(">") or None
+            message["Message-ID"] = f"<{mail.key}@{domain}>" if mail.key else make_msgid(domain=domain)
             # No answers from robots: they would go to nobody.
             message["Auto-Submitted"] = "auto-generated"
             message.set_content(mail.text)

@@ -105,6 +105,24 @@ class Throttle(Base):
     blocked_until: Mapped[datetime | None]
 
 
+class OutboxRow(Base):
+    """A mail that no mail server has taken yet; only `post_mail`, `claim_mail` and `end_mail` reach it."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_due", "due_at"),
+        Index("outbox_recipient", "recipient", "posted_at"),
+    )
+
+    id: Mapped[Key]
+    recipient: Mapped[bytes]
+    mail: Mapped[bytes]
+    posted_at: Mapped[Created]
+    due_at: Mapped[Created]
+    expires_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+
+
 class RoleRow(Base):
     """A role that a tenant made for itself."""
 
