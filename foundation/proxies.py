@@ -14,19 +14,21 @@ class Proxies:
 
     count: int = 0
     networks: tuple[Network, ...] = ()
+    own: bool = False
+    """Whether one of ours stands behind all of them, on this machine."""
 
     @classmethod
-    def of(cls, text: str | None) -> "Proxies":
-        """Read `2`, or `10.0.0.0/8, 127.0.0.1`; None means that there are none.
+    def of(cls, text: str | None, *, own: bool = False) -> "Proxies":
+        """Read `2`, or `10.0.0.0/8, 127.0.0.1`; None means that there are none, other than our `own`.
 
         Raises:
             ValueError: it is neither.
         """
         if not text:
-            return cls()
+            return cls(own=own)
         if text.strip().isdigit():
-            return cls(count=int(text))
-        return cls(networks=tuple(ip_network(one.strip()) for one in text.split(",")))
+            return cls(count=int(text), own=own)
+        return cls(networks=tuple(ip_network(one.strip()) for one in text.split(",")), own=own)
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
         """Return the caller's address: the peer's, or the last that a known proxy has written down.
@@ -35,7 +37,7 @@ class Proxies:
         invented by the caller.
         """
         behind = [name for value in forwarded for name in value.split(",")]
-        known, hops = peer, 0
+        known, hops = peer, -1 if self.own and _is_here(peer) else 0
         while behind and self._knows(known, hops):
             before = _address(behind.pop())
             if before is None:
@@ -44,6 +46,8 @@ class Proxies:
         return known
 
     def _knows(self, name: str, hops: int) -> bool:
+        if hops < 0:
+            return True
         if self.count:
             return hops < self.count
         address = _address(name)
@@ -56,6 +60,11 @@ def neighbourhood(name: str) -> str:
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False))
     return name if address is None else str(address)
+
+
+def _is_here(name: str) -> bool:
+    address = _address(name)
+    return address is not None and address.is_loopback
 
 
 def _address(text: str) -> Address | None:

@@ -3,9 +3,13 @@
 import hashlib
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from foundation.settings import Settings
 from foundation.stack.ports import free_ports
+
+_DEFAULTS: Final = ("option forwardfor", "timeout http-request 10s")
+"""What HAProxy must do besides: say who calls, and wait for no slow headers."""
 
 
 def ray_environment(settings: Settings) -> dict[str, str]:
@@ -17,7 +21,12 @@ def ray_environment(settings: Settings) -> dict[str, str]:
     loopback = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     # By default its server believes X-Forwarded-For of everybody on this machine: TRUSTED_PROXIES says whom.
     unbelieving = {"FORWARDED_ALLOW_IPS": ""}
-    return loopback | unbelieving | (_haproxy(settings) if settings.ingress == "haproxy" else {})
+    return loopback | unbelieving | (_haproxy(settings) if has_own_proxy(settings) else {})
+
+
+def has_own_proxy(settings: Settings) -> bool:
+    """Return whether an HAProxy that `ray_environment` has set up stands before the gateways."""
+    return settings.ingress == "haproxy" and settings.ray_address is None
 
 
 def _haproxy(settings: Settings) -> dict[str, str]:
@@ -31,6 +40,9 @@ def _haproxy(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # Clients resume their streams elsewhere; by default a stop waits half a minute for them.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        # Ray has no settings for those lines, but writes this one into HAProxy's `defaults` as it stands.
+        "RAY_SERVE_HAPROXY_RETRY_ON": "\n    ".join(("conn-failure", *_DEFAULTS)),
+        "RAY_SERVE_HAPROXY_INGRESS_RETRY_ON": "conn-failure",
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),

@@ -16,6 +16,7 @@ from foundation.permissions import Principal
 from foundation.proxies import Proxies, neighbourhood
 from foundation.tenancy import KeyOwner
 from serve.access import ROUTES
+from serve.ingress import has_own_proxy
 from serve.problems import problem
 from serve.services import Services
 
@@ -112,7 +113,8 @@ def client_address(scope: Scope, services: Services) -> str:
     """Return the address of whoever sent the request, as far as it can be known."""
     peer = scope["client"][0] if scope.get("client") else ""
     forwarded = Headers(scope=scope).getlist("x-forwarded-for")
-    return Proxies.of(services.settings.trusted_proxies).client(peer, forwarded)
+    settings = services.settings
+    return Proxies.of(settings.trusted_proxies, own=has_own_proxy(settings)).client(peer, forwarded)
 
 
 def rate_headers(scope: Scope) -> dict[str, str]:

@@ -29,6 +29,24 @@ def test_only_known_proxies_are_believed(
     assert Proxies.of(trusted).client(peer, forwarded) == client
 
 
+@pytest.mark.parametrize(
+    ("trusted", "peer", "forwarded", "client"),
+    [
+        (None, "127.0.0.1", [INVENTED, "1.2.3.4"], "1.2.3.4"),
+        (None, "127.0.0.1", [], "127.0.0.1"),
+        (None, "5.6.7.8", [INVENTED], "5.6.7.8"),  # past ours, to the gateway itself
+        ("1", "127.0.0.1", [INVENTED, "1.2.3.4, 10.0.0.1"], "1.2.3.4"),
+        ("1", "127.0.0.1", ["1.2.3.4", "10.0.0.1"], "1.2.3.4"),
+        ("10.0.0.0/8", "127.0.0.1", [INVENTED, "1.2.3.4", "10.0.0.1"], "1.2.3.4"),
+        ("10.0.0.0/8", "::1", [INVENTED, "1.2.3.4"], "1.2.3.4"),
+    ],
+)
+def test_our_own_proxy_on_this_machine_is_believed_besides(
+    trusted: str | None, peer: str, forwarded: list[str], client: str
+) -> None:
+    assert Proxies.of(trusted, own=True).client(peer, forwarded) == client
+
+
 @pytest.mark.parametrize("wrong", ["many", "10.0.0.0/99", "10.0.0.1/8", "-1", "10.0.0.0/8,"])
 def test_what_is_neither_number_nor_network_is_an_error(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"."):
