@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agents.handover_text import HandoverText
 from agents.journal import MAX_ATTEMPTS, Begun, Journal
 from agents.leases import Lease
 from agents.stream import Address
@@ -23,7 +24,7 @@ from tests.servers.openai_server import Behaviour, OpenAIServer, running
 from tests.support.gateway import OpenShop, add_key, open_shop, settings_for
 from tests.support.house import House
 from tests.support.office import Chat, Office
-from tests.support.scripted import Room, room
+from tests.support.scripted import Room, fixed_text, room
 from tests.support.tenants import make_tenant
 from tests.unit.graphs.fakes import shop
 
@@ -255,7 +256,7 @@ async def test_only_the_host_that_lost_its_own_attempt_leaves_a_trace(tenancy: T
     await here.mailbox.accept(address, said=QUESTION, client_message_id="1", channel="widget")
     lease = Lease(tenancy.engine, HostId(new_uuid()))
     await lease.renew()
-    journal = Journal(tenancy, address, "")
+    journal = Journal(tenancy, address, HandoverText(tenancy, fixed_text))
     begun = await journal.begin(lease, None)
     assert isinstance(begun, Begun)
     nothing = [(None, None)]
@@ -279,7 +280,9 @@ async def test_a_turn_that_no_host_survives_says_so(tenancy: Tenancy, here: Room
     for _ in range(MAX_ATTEMPTS):
         dead = Lease(tenancy.engine, HostId(new_uuid()))
         await dead.renew()
-        assert isinstance(await Journal(tenancy, address, "").begin(dead, None), Begun)
+        assert isinstance(
+            await Journal(tenancy, address, HandoverText(tenancy, fixed_text)).begin(dead, None), Begun
+        )
         await dead.end()
     await here.waker.wake(address)
     await here.host.idle()
