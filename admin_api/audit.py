@@ -1,7 +1,5 @@
 """Routes for a tenant's audit log (permission `audit.read`): who did what, and whether the log is whole."""
 
-import base64
-import binascii
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,11 +10,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from admin_api.bodies import JsonLines
 from admin_api.desk import DeskDep
+from foundation import cursors
 from foundation.audit_chain import Head, Reason
 from foundation.audit_log import AuditLog, Filter
-from foundation.errors import InvalidInput
 
-_CURSOR_BYTES = 8
 _TEXT = r"^[^\x00]*$"
 """PostgreSQL has no text with a zero byte in it."""
 
@@ -82,13 +79,12 @@ router = APIRouter(prefix="/audit", tags=["audit"])
 async def page(desk: DeskDep, wanted: Annotated[Wanted, Query()]) -> AuditPage:
     """List the audit log, newest first."""
     chosen = Filter(wanted.actor, wanted.action, wanted.subject, wanted.since, wanted.until)
-    rows = await AuditLog(desk.tenancy).page(
-        desk.tenant_id, chosen, below=_number(wanted.cursor), limit=wanted.limit + 1
-    )
+    below = None if wanted.cursor is None else cursors.read(wanted.cursor, (int,))[0]
+    rows = await AuditLog(desk.tenancy).page(desk.tenant_id, chosen, below=below, limit=wanted.limit + 1)
     shown = rows[: wanted.limit]
     more = len(rows) > len(shown)
     entries = [AuditEntry.model_validate(row) for row in shown]
-    return AuditPage(entries=entries, next=_cursor(shown[-1].number) if more else None)
+    return AuditPage(entries=entries, next=cursors.written(shown[-1].number) if more else None)
 
 
 @router.get("/export", response_class=JsonLines)
@@ -107,19 +103,3 @@ async def verify(desk: DeskDep, remembered: Remembered | None = None) -> AuditVe
     verdict = await AuditLog(desk.tenancy).verify(desk.tenant_id, against)
     bad = BadRow(**asdict(verdict.bad)) if verdict.bad else None
     return AuditVerdict(ok=verdict.ok, rows=verdict.rows, head=str(verdict.head), bad=bad)
-
-
-def _cursor(number: int) -> str:
-    return base64.urlsafe_b64encode(number.to_bytes(_CURSOR_BYTES, "big")).rstrip(b"=").decode()
-
-
-def _number(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    try:
-        number = base64.b64decode(cursor + "=", altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidInput(field="cursor") from None
-    if len(number) != _CURSOR_BYTES or number[0] > 0x7F:
-        raise InvalidInput(field="cursor")
-    return int.from_bytes(number, "big")

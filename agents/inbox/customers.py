@@ -9,9 +9,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 
-from agents.inbox import cursors
-from foundation import audit
-from foundation.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
+from foundation import audit, cursors
+from foundation.errors import Conflict, NotFound, PreconditionFailed
 from foundation.ids import CustomerId, TenantId, show
 from foundation.personal import Personal
 from foundation.tenancy import Tenancy
@@ -51,14 +50,14 @@ class Customers:
         Raises:
             InvalidInput: the cursor is none of this list's.
         """
-        at, last = _place(cursor)
+        at, last = (None, None) if cursor is None else cursors.read(cursor, (datetime, UUID))
         values = {"tenant": tenant_id, "at": at, "id": last, "limit": limit + 1, "search": search}
         statement = _FOUND if search else _PAGE
         rows = (await self.tenancy.trip(tenant_id, statement, values=values)).rows
         end = rows[limit - 1] if len(rows) > limit else None
         return CustomerPage(
             customers=tuple(map(_view, rows[:limit])),
-            next=end and cursors.written(end.updated_at.isoformat(), end.id.hex),
+            next=end and cursors.written(end.updated_at, end.id),
         )
 
     async def get(self, tenant_id: TenantId, customer_id: CustomerId) -> CustomerView:
@@ -116,16 +115,6 @@ class Customers:
                 after={name: _personal(customer_id, value) for name, value in changed.items()},
             )
         return _view(after)
-
-
-def _place(cursor: str | None) -> tuple[datetime | None, UUID | None]:
-    if cursor is None:
-        return None, None
-    at, last = map(str, cursors.read(cursor, (str, str)))
-    try:
-        return datetime.fromisoformat(at), UUID(last)
-    except ValueError:
-        raise InvalidInput(field="cursor") from None
 
 
 def _personal(customer_id: CustomerId, value: Any) -> Personal | None:

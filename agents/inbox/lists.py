@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
-from agents.inbox import cursors
 from agents.inbox.views import COLUMNS, JOINED, ConversationView, Status, view_of
-from foundation.errors import InvalidInput
+from foundation import cursors
 from foundation.ids import TenantId
 from foundation.tenancy import Tenancy
 from foundation.turns import Value
@@ -121,19 +120,16 @@ def _after(sort: Sort, cursor: str) -> tuple[str, dict[str, Any]]:
     if sort == "case":
         [number] = cursors.read(cursor, (int,))
         return "c.case_number < %(after_case)s", {"after_case": number}
-    at, last = map(str, cursors.read(cursor, (str, str)))
+    at, last = cursors.read(cursor, (datetime, UUID))
     sign = "<" if sort == "newest" else ">"
-    try:
-        place = {"after_at": datetime.fromisoformat(at), "after_id": UUID(last)}
-    except ValueError:
-        raise InvalidInput(field="cursor") from None
+    place = {"after_at": at, "after_id": last}
     return f"(c.last_message_at, c.id) {sign} (%(after_at)s, %(after_id)s)", place
 
 
 def _place(sort: Sort, row: Any) -> str:
     if sort == "case":
         return cursors.written(row.case_number)
-    return cursors.written(row.last_message_at.isoformat(), row.id.hex)
+    return cursors.written(row.last_message_at, row.id)
 
 
 _CONDITIONS: Final = {

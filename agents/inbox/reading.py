@@ -8,12 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from agents.inbox import cursors
 from agents.inbox.masking import masked
 from agents.inbox.views import COLUMNS, JOINED, ConversationView, view_of
 from agents.stream import Address, Json
-from foundation import audit
-from foundation.errors import ConversationNotFound, InvalidInput, NotFound
+from foundation import audit, cursors
+from foundation.errors import ConversationNotFound, NotFound
 from foundation.ids import show
 from foundation.personal import Personal
 from foundation.tenancy import Tenancy, TenantSession
@@ -77,9 +76,7 @@ class Reading:
         rows = (await self.tenancy.trip(address.tenant_id, statement, values=values)).rows
         shown = rows[:limit]
         last = shown[-1] if len(rows) > limit else None
-        place = last and cursors.written(
-            last.created_at.isoformat(), last.conversation_id.hex, int(last.position)
-        )
+        place = last and cursors.written(last.created_at, last.conversation_id, int(last.position))
         return Messages(messages=tuple(map(message_of, shown)), next=place)
 
     async def reveal(self, address: Address, position: int, *, actor: str, reason: str) -> str:
@@ -153,15 +150,8 @@ def _without_text(part: Json) -> Json:
 def _after(cursor: str | None, sign: str) -> tuple[str, dict[str, Any]]:
     if cursor is None:
         return "true", {}
-    at, conversation, position = cursors.read(cursor, (str, str, int))
-    try:
-        place = {
-            "after_at": datetime.fromisoformat(str(at)),
-            "after_conversation": UUID(str(conversation)),
-            "after": position,
-        }
-    except ValueError:
-        raise InvalidInput(field="cursor") from None
+    at, conversation, position = cursors.read(cursor, (datetime, UUID, int))
+    place = {"after_at": at, "after_conversation": conversation, "after": position}
     row = "(m.created_at, m.conversation_id, m.position)"
     return f"{row} {sign} (%(after_at)s, %(after_conversation)s, %(after)s)", place
 
