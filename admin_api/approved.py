@@ -7,8 +7,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from admin_api.desk import Desk, DeskDep, id_of
-from agents.approved import ApprovedAnswersDesk, ApprovedView, Wording
+from admin_api.listing import Renamed
+from agents.approved import ApprovedAnswersDesk, ApprovedView, Audience, Filter, Sort, Wording
 from foundation.ids import ApprovedId, ConversationId, show
+from foundation.lists import MOST
 from foundation.turns import Language
 
 
@@ -35,24 +37,28 @@ class ApprovedState(BaseModel):
 class ApprovedList(BaseModel):
     approved: list[ApprovedState]
     next: str | None = None
-    """Give this as `after` for the ones that follow; null at the end."""
+    """Give this as `cursor` for the ones that follow; null at the end."""
+
+
+class Asked(Renamed):
+    """Which approved answers. Words are looked for in questions and answers."""
+
+    sort: Sort = "newest"
+    language: Language | None = None
+    audience: Audience | None = None
+    enabled: bool | None = None
+    limit: int = Field(default=100, ge=1, le=MOST)
 
 
 router = APIRouter(tags=["approved answers"])
 
 
 @router.get("/approved")
-async def listed(
-    desk: DeskDep,
-    after: Annotated[str | None, Query(max_length=64)] = None,
-    search: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> ApprovedList:
-    """List approved answers, newest first."""
-    last = None if after is None else ApprovedId(id_of("approved", after))
-    views = await _at(desk).page(desk.tenant_id, after=last, limit=limit + 1, search=search)
-    shown = [_state(view) for view in views[:limit]]
-    return ApprovedList(approved=shown, next=shown[-1].approved_id if len(views) > limit else None)
+async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> ApprovedList:
+    """List approved answers."""
+    wanted = Filter(asked.language, asked.audience, asked.enabled)
+    page = await _at(desk).page(desk.tenant_id, asked.asked, wanted)
+    return ApprovedList(approved=[_state(view) for view in page.items], next=page.next)
 
 
 @router.post("/approved", status_code=201)

@@ -7,9 +7,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from admin_api.desk import Desk, DeskDep, id_of
+from admin_api.listing import Renamed
 from foundation.ids import CrawlId, show
+from foundation.lists import MOST
 from ingest.crawl import Plan
-from ingest.crawls import Crawls, CrawlView, Kind
+from ingest.crawls import Crawls, CrawlView, Filter, Kind, Sort, State
 from ingest.extract import sentence
 from ingest.options import Audience
 
@@ -54,7 +56,17 @@ class CrawlState(BaseModel):
 class CrawlList(BaseModel):
     crawls: list[CrawlState]
     next: str | None = None
-    """Give this as `after` for the ones that follow; null at the end."""
+    """Give this as `cursor` for the ones that follow; null at the end."""
+
+
+class Asked(Renamed):
+    """Which crawls. Words are looked for in addresses."""
+
+    sort: Sort = "newest"
+    state: State | None = None
+    kind: Kind | None = None
+    audience: Audience | None = None
+    limit: int = Field(default=100, ge=1, le=MOST)
 
 
 class Deleted(BaseModel):
@@ -76,16 +88,11 @@ async def add(desk: DeskDep, body: NewCrawl) -> CrawlState:
 
 
 @router.get("")
-async def listed(
-    desk: DeskDep,
-    after: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> CrawlList:
-    """List crawls, newest first."""
-    last = None if after is None else CrawlId(id_of("crawl", after))
-    views = await Crawls(desk.tenancy).list(desk.tenant_id, after=last, limit=limit + 1)
-    shown = [_state(view, desk.language) for view in views[:limit]]
-    return CrawlList(crawls=shown, next=shown[-1].crawl_id if len(views) > limit else None)
+async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> CrawlList:
+    """List crawls."""
+    wanted = Filter(asked.state, asked.kind, asked.audience)
+    page = await Crawls(desk.tenancy).page(desk.tenant_id, asked.asked, wanted)
+    return CrawlList(crawls=[_state(view, desk.language) for view in page.items], next=page.next)
 
 
 @router.get("/{crawl_id}")

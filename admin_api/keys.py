@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from admin_api import listing
 from admin_api.desk import Desk, DeskDep, id_of
-from foundation.api_keys import ApiKeys, KeyKind, KeyView, Made
+from foundation.api_keys import ApiKeys, Filter, KeyKind, KeyStatus, KeyView, Made, Sort
 from foundation.errors import InvalidInput
 from foundation.ids import KeyId, show
 from foundation.origins import origin_of
@@ -80,8 +81,7 @@ class KeyState(BaseModel):
     kind: KeyKind
     name: str
     prefix: str
-    state: str
-    """`active`, `expired` or `revoked`."""
+    state: KeyStatus
     scopes: list[Permission]
     allowed_origins: list[str]
     requests_per_minute: int | None
@@ -96,7 +96,16 @@ class KeyState(BaseModel):
 
 class KeyList(BaseModel):
     keys: list[KeyState]
-    """The newest first."""
+    next: str | None = None
+    """Give this as `cursor` for the ones that follow; null at the end."""
+
+
+class Asked(listing.Asked):
+    """Which keys. Words are looked for in names and in what is shown of the secret."""
+
+    sort: Sort = "newest"
+    state: KeyStatus | None = None
+    kind: KeyKind | None = None
 
 
 class KeyMade(BaseModel):
@@ -110,9 +119,10 @@ tenant_router = APIRouter(tags=["keys"])
 
 
 @router.get("")
-async def listed(desk: DeskDep) -> KeyList:
+async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> KeyList:
     """List the tenant's keys."""
-    return KeyList(keys=[_state(view) for view in await _keys(desk).all(desk.tenant_id)])
+    page = await _keys(desk).page(desk.tenant_id, asked.asked, Filter(asked.state, asked.kind))
+    return KeyList(keys=[_state(view) for view in page.items], next=page.next)
 
 
 @router.post("", status_code=201)

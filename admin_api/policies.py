@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from admin_api import listing
 from admin_api.desk import Desk, DeskDep, id_of
-from agents.policies import Policies, PolicyView
+from agents.policies import Filter, Policies, PolicyView, Sort
 from foundation.ids import PolicyId
 from foundation.languages import choose
 from foundation.turns import Language
 from graphs.config import load_config
 from graphs.policies.chain import Chain
 from graphs.policies.port import Decision, Said, Stage
-from graphs.policies.rules import KINDS, Rule
+from graphs.policies.rules import KINDS, KindName, Rule
 
 
 class PolicyState(BaseModel):
@@ -29,7 +30,16 @@ class PolicyState(BaseModel):
 
 class PolicyList(BaseModel):
     policies: list[PolicyState]
-    """In the order in which they run."""
+    next: str | None = None
+    """Give this as `cursor` for the ones that follow; null at the end."""
+
+
+class Asked(listing.Asked):
+    """Which policies, in the order in which they run if no other is said. Words are looked for in names."""
+
+    sort: Sort = "order"
+    kind: KindName | None = None
+    enabled: bool | None = None
 
 
 class Order(BaseModel):
@@ -83,9 +93,11 @@ router = APIRouter(prefix="/policies", tags=["policies"])
 
 
 @router.get("")
-async def listed(desk: DeskDep) -> PolicyList:
-    """List policies in the order in which they run."""
-    return _list(await Policies(desk.tenancy).all(desk.tenant_id))
+async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> PolicyList:
+    """List policies."""
+    wanted = Filter(asked.kind, asked.enabled)
+    page = await Policies(desk.tenancy).page(desk.tenant_id, asked.asked, wanted)
+    return PolicyList(policies=[_state(view) for view in page.items], next=page.next)
 
 
 @router.post("", status_code=201)
@@ -115,7 +127,8 @@ async def kinds() -> KindList:
 async def order(desk: DeskDep, body: Order) -> PolicyList:
     """Say in which order policies run."""
     ids = [PolicyId(id_of("policy", one)) for one in body.policy_ids]
-    return _list(await Policies(desk.tenancy).order(desk.tenant_id, desk.actor, ids))
+    views = await Policies(desk.tenancy).order(desk.tenant_id, desk.actor, ids)
+    return PolicyList(policies=[_state(view) for view in views])
 
 
 @router.post("/try")
@@ -159,10 +172,6 @@ async def delete(desk: DeskDep, policy_id: str) -> None:
 async def _drafts(desk: Desk) -> Sequence[Rule]:
     own = [view.rule for view in await Policies(desk.tenancy).all(desk.tenant_id)]
     return [*load_config().policies, *own]
-
-
-def _list(views: Sequence[PolicyView]) -> PolicyList:
-    return PolicyList(policies=[_state(view) for view in views])
 
 
 def _state(view: PolicyView) -> PolicyState:

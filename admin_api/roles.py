@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from admin_api import listing
 from admin_api.desk import DeskDep, id_of
-from foundation.identity.roles import OwnRole, OwnRoles
+from foundation.identity.roles import AnyRole, OwnRoles, Sort
 from foundation.ids import RoleId, show
-from foundation.permissions import ROLES, Permission
+from foundation.permissions import Permission
 
 
 def _printable(text: str) -> str:
@@ -39,19 +40,28 @@ class RoleView(BaseModel):
 
 class Roles(BaseModel):
     roles: Sequence[RoleView]
+    next: str | None = None
+    """Give this as `cursor` for the ones that follow; null at the end."""
+
+
+class Asked(listing.Asked):
+    """Which roles: those that every tenant has, then the tenant's own, if no other order is said.
+
+    Words are looked for in names.
+    """
+
+    sort: Sort = "standard"
+    built_in: bool | None = None
 
 
 router = APIRouter(prefix="/roles", tags=["team"])
 
 
 @router.get("")
-async def roles(desk: DeskDep) -> Roles:
-    """List the roles that every tenant has, then the tenant's own by name."""
-    own = await OwnRoles(desk.tenancy).all(desk.tenant_id)
-    every = [
-        RoleView(id=name, name=name, permissions=sorted(held), built_in=True) for name, held in ROLES.items()
-    ]
-    return Roles(roles=[*every, *map(_view, own)])
+async def roles(desk: DeskDep, asked: Annotated[Asked, Query()]) -> Roles:
+    """List the roles that every tenant has, and the tenant's own."""
+    page = await OwnRoles(desk.tenancy).page(desk.tenant_id, asked.asked, built_in=asked.built_in)
+    return Roles(roles=list(map(_view, page.items)), next=page.next)
 
 
 @router.post("", status_code=201)
@@ -73,7 +83,10 @@ async def delete(desk: DeskDep, role_id: str) -> None:
     await OwnRoles(desk.tenancy).delete(desk.caller, RoleId(id_of("role", role_id)))
 
 
-def _view(role: OwnRole) -> RoleView:
+def _view(role: AnyRole) -> RoleView:
     return RoleView(
-        id=show("role", role.id), name=role.name, permissions=sorted(role.permissions), built_in=False
+        id=role.name if role.id is None else show("role", role.id),
+        name=role.name,
+        permissions=sorted(role.permissions),
+        built_in=role.id is None,
     )

@@ -12,13 +12,15 @@ from starlette.datastructures import UploadFile
 
 from admin_api.bodies import ServerSentEvents, uploads
 from admin_api.desk import Desk, DeskDep, id_of
+from admin_api.listing import Renamed
 from foundation.errors import InvalidInput
 from foundation.ids import SourceId, show
 from ingest.erase import delete_source, proof_of
 from ingest.extract import sentence
 from ingest.options import Audience, Options
 from ingest.progress import channel
-from ingest.source_view import SourceView
+from ingest.source_view import Kind, SourceView, State
+from ingest.sources import Filter, Sort
 
 LONGEST_TEXT = 500_000
 LONGEST_RESYNC_S = 366 * 86_400
@@ -78,7 +80,16 @@ class SourceState(BaseModel):
 class SourceList(BaseModel):
     sources: list[SourceState]
     next: str | None = None
-    """Give this as `after` for the ones that follow; null at the end."""
+    """Give this as `cursor` for the ones that follow; null at the end."""
+
+
+class Asked(Renamed):
+    """Which sources. Words are looked for in names and addresses."""
+
+    sort: Sort = "newest"
+    state: State | None = None
+    kind: Kind | None = None
+    audience: Audience | None = None
 
 
 class Erased(BaseModel):
@@ -105,27 +116,11 @@ async def add(desk: DeskDep, request: Request) -> SourceState:
 
 
 @router.get("")
-async def listed(
-    desk: DeskDep,
-    *,
-    after: Annotated[str | None, Query(max_length=64)] = None,
-    state: Annotated[str | None, Query(max_length=20)] = None,
-    kind: Annotated[str | None, Query(max_length=20)] = None,
-    search: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 500,
-) -> SourceList:
-    """List sources, newest first: those in a state, of a kind, or with words in their name, as you like."""
-    last = None if after is None else id_of("source", after)
-    views = await desk.sources.list(
-        desk.tenant_id,
-        after=None if last is None else SourceId(last),
-        state=state,
-        kind=kind,
-        search=search,
-        limit=limit + 1,
-    )
-    shown = [_state(view, desk.language) for view in views[:limit]]
-    return SourceList(sources=shown, next=shown[-1].source_id if len(views) > limit else None)
+async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> SourceList:
+    """List sources."""
+    wanted = Filter(asked.state, asked.kind, asked.audience)
+    page = await desk.sources.page(desk.tenant_id, asked.asked, wanted)
+    return SourceList(sources=[_state(view, desk.language) for view in page.items], next=page.next)
 
 
 @router.get("/{source_id}/events", response_class=ServerSentEvents)

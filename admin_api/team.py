@@ -4,14 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from admin_api import listing
 from admin_api.desk import Desk, DeskDep, id_of
-from foundation.identity.grants import grant_of
+from foundation.identity.grants import Grant, grant_of
 from foundation.identity.invitations import Invitations, Invited
+from foundation.identity.invitations import Sort as InvitationSort
 from foundation.identity.team import Member, Team
+from foundation.identity.team import Sort as MemberSort
 from foundation.ids import InvitationId, PersonId, show
+
+MOST_MEMBERS = 1_000
+"""Of a page."""
 
 RoleName = Annotated[str, Field(min_length=1, max_length=64)]
 """`owner`, `admin`, `editor`, `agent`, `viewer`, or the id of a role of the tenant's own."""
@@ -27,6 +33,29 @@ class MemberView(BaseModel):
 
 class Members(BaseModel):
     members: Sequence[MemberView]
+    next: str | None = None
+    """Give this as `cursor` for the ones that follow; null at the end."""
+
+
+class Asked(listing.Asked):
+    role: RoleName | None = None
+
+    @property
+    def grant(self) -> Grant | None:
+        return None if self.role is None else grant_of(self.role)
+
+
+class MembersAsked(Asked):
+    """Which members, the longest in the team first. Words are looked for in names and addresses."""
+
+    sort: MemberSort = "oldest"
+    limit: int = Field(default=MOST_MEMBERS, ge=1, le=MOST_MEMBERS)
+
+
+class InvitationsAsked(Asked):
+    """Which invitations. Words are looked for in addresses."""
+
+    sort: InvitationSort = "newest"
 
 
 class RoleChange(BaseModel):
@@ -51,15 +80,18 @@ class InvitationView(BaseModel):
 
 class InvitationsView(BaseModel):
     invitations: Sequence[InvitationView]
+    next: str | None = None
+    """Give this as `cursor` for the ones that follow; null at the end."""
 
 
 router = APIRouter(tags=["team"])
 
 
 @router.get("/team")
-async def members(desk: DeskDep) -> Members:
+async def members(desk: DeskDep, asked: Annotated[MembersAsked, Query()]) -> Members:
     """List who is in the team."""
-    return Members(members=[_member(one) for one in await Team(desk.tenancy).members(desk.tenant_id)])
+    page = await Team(desk.tenancy).page(desk.tenant_id, asked.asked, asked.grant)
+    return Members(members=[_member(one) for one in page.items], next=page.next)
 
 
 @router.put("/team/{person_id}/role")
@@ -76,10 +108,10 @@ async def remove(desk: DeskDep, person_id: str) -> None:
 
 
 @router.get("/invitations")
-async def invitations(desk: DeskDep) -> InvitationsView:
+async def invitations(desk: DeskDep, asked: Annotated[InvitationsAsked, Query()]) -> InvitationsView:
     """List the invitations that wait for an answer."""
-    found = await _invitations(desk).all(desk.tenant_id)
-    return InvitationsView(invitations=[_invitation(one) for one in found])
+    page = await _invitations(desk).page(desk.tenant_id, asked.asked, asked.grant)
+    return InvitationsView(invitations=[_invitation(one) for one in page.items], next=page.next)
 
 
 @router.post("/invitations", status_code=201)

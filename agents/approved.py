@@ -1,15 +1,15 @@
 """A tenant's approved answers: what people wrote for a question, and corrections of what the agent said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from pydantic import Field, model_validator
 from sqlalchemy import func, select, text
 
-from foundation import audit
+from foundation import audit, lists
 from foundation.clients.embedding.port import Embedder
 from foundation.database.models import ApprovedAnswer
 from foundation.errors import InvalidInput, NotFound
@@ -22,10 +22,30 @@ MOST = 5_000
 """Approved answers of a tenant: all are compared with every question."""
 
 
+Sort = Literal["newest", "oldest", "question", "-question", "updated", "-updated"]
+_ORDERS: Final[Mapping[str, lists.Order]] = {
+    **lists.by_age(ApprovedAnswer.id),
+    **lists.both_ways("question", lists.letters(ApprovedAnswer.question), ApprovedAnswer.id),
+    **lists.both_ways("updated", ApprovedAnswer.updated_at, ApprovedAnswer.id),
+}
+
+
 class TooManyApproved(InvalidInput):
     """A tenant can have 5,000 approved answers."""
 
     code = "too_many_approved"
+
+
+Audience = Literal["customer", "staff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which approved answers a list shows; a None lets everything through."""
+
+    language: Language | None = None
+    audience: Audience | None = None
+    enabled: bool | None = None
 
 
 class Wording(Value):
@@ -35,7 +55,7 @@ class Wording(Value):
     variants: tuple[str, ...] = Field(default=(), max_length=50)
     answer: str = Field(min_length=1, max_length=10_000)
     language: Language
-    audience: Literal["customer", "staff"] = "customer"
+    audience: Audience = "customer"
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     enabled: bool = True
@@ -69,18 +89,22 @@ class ApprovedAnswersDesk:
     tenancy: Tenancy
     embedder: Embedder
 
-    async def page(
-        self, tenant_id: TenantId, *, after: ApprovedId | None, limit: int, search: str | None = None
-    ) -> list[ApprovedView]:
-        """Return them, newest first; with `search` only those whose question or answer has this text."""
-        wanted = select(ApprovedAnswer).order_by(ApprovedAnswer.id.desc()).limit(limit)
-        if after is not None:
-            wanted = wanted.where(ApprovedAnswer.id < after)
-        if search:
-            both = ApprovedAnswer.question + " " + ApprovedAnswer.answer
-            wanted = wanted.where(both.icontains(search, autoescape=True))
+    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[ApprovedView]:
+        """Return a page of them, sorted by a `Sort`; words are looked for in questions and answers.
+
+        Raises:
+            InvalidInput: the cursor is none of this list's.
+        """
+        chosen = select(ApprovedAnswer).where(
+            *lists.equal(
+                (ApprovedAnswer.language, wanted.language),
+                (ApprovedAnswer.audience, wanted.audience),
+                (ApprovedAnswer.enabled, wanted.enabled),
+            ),
+            *lists.having(asked.words, ApprovedAnswer.question, ApprovedAnswer.answer),
+        )
         async with self.tenancy.session(tenant_id) as session:
-            return [_view(row) for row in (await session.execute(wanted)).scalars()]
+            return await lists.page(session, chosen, _ORDERS, asked, _view)
 
     async def get(self, tenant_id: TenantId, approved_id: ApprovedId) -> ApprovedView:
         """Raises: NotFound."""

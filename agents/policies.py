@@ -1,23 +1,33 @@
 """A tenant's policies as they are edited. They take effect when a release is published."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import func, select
 
-from foundation import audit
+from foundation import audit, lists
 from foundation.database.models import Policy
 from foundation.errors import InvalidInput, NotFound
 from foundation.ids import PolicyId, TenantId, new_uuid, show
 from foundation.tenancy import Tenancy, TenantSession
 from graphs.policies import pattern
-from graphs.policies.rules import Rule
+from graphs.policies.rules import KindName, Rule
 
 MOST = 200
 """Policies of a tenant: each is applied to every message."""
+
+
+Sort = Literal["order", "-order", "newest", "oldest", "name", "-name", "updated", "-updated"]
+_ORDERS: Final[Mapping[str, lists.Order]] = {
+    # As `listed` has them.
+    **lists.both_ways("order", Policy.rule["priority"].as_integer(), Policy.created_at, Policy.id),
+    **lists.by_age(Policy.id),
+    **lists.both_ways("name", lists.letters(Policy.rule["name"].as_string()), Policy.id),
+    **lists.both_ways("updated", Policy.updated_at, Policy.id),
+}
 
 
 class TooManyPolicies(InvalidInput):
@@ -37,6 +47,14 @@ class PolicyView:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """Which policies a list shows; a None lets everything through."""
+
+    kind: KindName | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """All that can be done with them; every change is one transaction with its audit row."""
 
@@ -46,6 +64,22 @@ class Policies:
         """Return all in the order in which they run."""
         async with self.tenancy.session(tenant_id) as session:
             return await listed(session)
+
+    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[PolicyView]:
+        """Return a page of them, sorted by a `Sort`; words are looked for in names.
+
+        Raises:
+            InvalidInput: the cursor is none of this list's.
+        """
+        rule = Policy.rule
+        chosen = select(Policy).where(
+            *lists.equal(
+                (rule["kind"].as_string(), wanted.kind), (rule["enabled"].as_boolean(), wanted.enabled)
+            ),
+            *lists.having(asked.words, rule["name"].as_string()),
+        )
+        async with self.tenancy.session(tenant_id) as session:
+            return await lists.page(session, chosen, _ORDERS, asked, _view)
 
     async def get(self, tenant_id: TenantId, policy_id: PolicyId) -> PolicyView:
         """Raises: NotFound."""
@@ -122,7 +156,7 @@ async def listed(session: TenantSession) -> list[PolicyView]:
     """Return the session's tenant's policies in the order in which they run."""
     rows = (await session.execute(select(Policy).execution_options(populate_existing=True))).scalars()
     views = map(_view, rows)
-    return sorted(views, key=lambda view: (view.rule.priority, view.created_at))
+    return sorted(views, key=lambda view: (view.rule.priority, view.created_at, view.id))
 
 
 async def _row(session: TenantSession, policy_id: PolicyId) -> Policy:

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, select
 
-from foundation import audit, plans
+from foundation import audit, lists, plans
 from foundation.crypto import Sealer
 from foundation.database.models import ApiKey
 from foundation.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -20,14 +20,26 @@ from foundation.permissions import Permission, Principal
 from foundation.tenancy import Tenancy, TenantSession, hash_key, scopes_of
 
 KeyKind = Literal["server", "publishable"]
+KeyStatus = Literal["active", "expired", "revoked"]
+Sort = Literal["newest", "oldest", "name", "-name", "used", "-used"]
 
 MOST = 100
 """Keys of a tenant that are not revoked."""
-LISTED = 500
 
 _PREFIX: Mapping[KeyKind, str] = {"server": "sk", "publishable": "pk"}
 _SHOWN = 12
 IDENTITY_PURPOSE = "identity secret"
+_NEVER = datetime.fromtimestamp(0, UTC)
+_ORDERS: Final[Mapping[str, lists.Order]] = {
+    **lists.by_age(ApiKey.id),
+    **lists.both_ways("name", lists.letters(ApiKey.name), ApiKey.id),
+    **lists.both_ways("used", func.coalesce(ApiKey.last_used_at, _NEVER), ApiKey.id),
+}
+_STATUS: Final[ColumnElement[str]] = case(
+    (ApiKey.revoked_at.is_not(None), "revoked"),
+    (ApiKey.expires_at <= func.clock_timestamp(), "expired"),
+    else_="active",
+)
 
 
 class TooManyKeys(InvalidInput):
@@ -59,10 +71,18 @@ class KeyView:
     revoked_at: datetime | None
 
     @property
-    def state(self) -> Literal["active", "expired", "revoked"]:
+    def state(self) -> KeyStatus:
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at and self.expires_at <= datetime.now(UTC) else "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which keys a list shows; a None lets everything through."""
+
+    state: KeyStatus | None = None
+    kind: KeyKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +105,20 @@ class ApiKeys:
     tenancy: Tenancy
     sealer: Sealer
 
-    async def all(self, tenant_id: TenantId) -> list[KeyView]:
-        """Return the newest first, those that are over too."""
+    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[KeyView]:
+        """Return a page of keys, those that are over too, sorted by a `Sort`.
+
+        Words are looked for in names and in what is shown of the secret.
+
+        Raises:
+            InvalidInput: the cursor is none of this list's.
+        """
+        chosen = select(ApiKey).where(
+            *lists.equal((_STATUS, wanted.state), (ApiKey.kind, wanted.kind)),
+            *lists.having(asked.words, ApiKey.name, ApiKey.prefix),
+        )
         async with self.tenancy.session(tenant_id) as session:
-            rows = await session.scalars(select(ApiKey).order_by(ApiKey.id.desc()).limit(LISTED))
-            return [_view(row) for row in rows]
+            return await lists.page(session, chosen, _ORDERS, asked, _view)
 
     async def get(self, tenant_id: TenantId, key_id: KeyId) -> KeyView:
         """Raises: NotFound."""

@@ -1,13 +1,14 @@
 """The tenant's crawls: sites and sitemaps whose pages become sources."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import func, select
 
-from foundation import audit
+from foundation import audit, lists
 from foundation.database.models import Crawl, Source
 from foundation.errors import Conflict, InvalidInput, NotFound
 from foundation.ids import CrawlId, SourceId, TenantId, new_uuid, show
@@ -21,11 +22,27 @@ from ingest.queue import enqueue
 
 ACTOR = "system:crawl"
 Kind = Literal["site", "sitemap"]
+State = Literal["queued", "crawling", "ready", "failed"]
+Sort = Literal["newest", "oldest", "url", "-url", "updated", "-updated"]
 _AT_WORK = frozenset({"queued", "crawling"})
 _MAX_PATTERNS = 50
 _MAX_PATTERN = 200
 _MAX_DEPTH = 10
 _MAX_PAGES = 10_000
+_ORDERS: Final[Mapping[str, lists.Order]] = {
+    **lists.by_age(Crawl.id),
+    **lists.both_ways("url", lists.letters(Crawl.uri), Crawl.id),
+    **lists.both_ways("updated", Crawl.updated_at, Crawl.id),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which crawls a list shows; a None lets everything through."""
+
+    state: State | None = None
+    kind: Kind | None = None
+    audience: Audience | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +112,21 @@ class Crawls:
             await enqueue(session, "crawl_site", tenant_id, crawl_id)
         return crawl_id
 
-    async def list(self, tenant_id: TenantId, *, after: CrawlId | None, limit: int) -> list[CrawlView]:
-        """Return crawls, newest first: those older than `after`."""
-        wanted = select(Crawl).where(Crawl.tenant_id == tenant_id).order_by(Crawl.id.desc()).limit(limit)
-        if after is not None:
-            wanted = wanted.where(Crawl.id < after)
+    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[CrawlView]:
+        """Return a page of crawls, sorted by a `Sort`; words are looked for in addresses.
+
+        Raises:
+            InvalidInput: the cursor is none of this list's.
+        """
+        chosen = select(Crawl).where(
+            Crawl.tenant_id == tenant_id,
+            *lists.equal(
+                (Crawl.state, wanted.state), (Crawl.kind, wanted.kind), (Crawl.audience, wanted.audience)
+            ),
+            *lists.having(asked.words, Crawl.uri),
+        )
         async with self.tenancy.session(tenant_id) as session:
-            return [view_of(crawl) for crawl in (await session.execute(wanted)).scalars()]
+            return await lists.page(session, chosen, _ORDERS, asked, view_of)
 
     async def get(self, tenant_id: TenantId, crawl_id: CrawlId) -> CrawlView:
         """Return one crawl.

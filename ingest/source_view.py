@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from foundation.database.models import Source
 from foundation.ids import SourceId
+
+State = Literal["queued", "extracting", "embedding", "ready", "failed", "stale"]
+Kind = Literal["file", "text", "url"]
 
 
 @dataclass(frozen=True, slots=True)

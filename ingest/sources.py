@@ -1,11 +1,12 @@
 """The tenant's sources: what people add to the knowledge base, and how far it has come."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Final, Literal
 
 from sqlalchemy import func, select
 
-from foundation import audit, plans
+from foundation import audit, lists, plans
 from foundation.clients.files.port import FileStore
 from foundation.database.models import Source, SourceVersion
 from foundation.errors import Conflict, InvalidInput
@@ -18,10 +19,26 @@ from ingest.fetch import parse
 from ingest.options import PLAIN, Audience, Options, check_interval
 from ingest.pipeline import version_key
 from ingest.queue import enqueue_ingest
-from ingest.source_view import SourceView, view_of
+from ingest.source_view import Kind, SourceView, State, view_of
 from ingest.upload import Upload
 
+Sort = Literal["newest", "oldest", "name", "-name", "updated", "-updated"]
+
 _MAX_NAME = 300
+_ORDERS: Final[Mapping[str, lists.Order]] = {
+    **lists.by_age(Source.id),
+    **lists.both_ways("name", lists.letters(Source.name), Source.id),
+    **lists.both_ways("updated", Source.updated_at, Source.id),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which sources a list shows; a None lets everything through."""
+
+    state: State | None = None
+    kind: Kind | None = None
+    audience: Audience | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,30 +238,29 @@ class Sources:
                 after=after,
             )
 
-    async def list(
-        self,
-        tenant_id: TenantId,
-        *,
-        after: SourceId | None = None,
-        state: str | None = None,
-        kind: str | None = None,
-        search: str | None = None,
-        limit: int | None = None,
-    ) -> list[SourceView]:
-        """Return sources, newest first: older than `after`, in a state, of a kind, by their name."""
+    async def list(self, tenant_id: TenantId, *, state: State | None = None) -> list[SourceView]:
+        """Return all sources, or those in a state, newest first."""
         # Ids are made in the order of time.
         wanted = select(Source).where(Source.tenant_id == tenant_id).order_by(Source.id.desc())
-        if after is not None:
-            wanted = wanted.where(Source.id < after)
-        if state is not None:
-            wanted = wanted.where(Source.state == state)
-        if kind is not None:
-            wanted = wanted.where(Source.kind == kind)
-        if search:
-            wanted = wanted.where(func.strpos(func.lower(Source.name), search.lower()) > 0)
         async with self.tenancy.session(tenant_id) as session:
-            found = await session.execute(wanted.limit(limit))
+            found = await session.execute(wanted.where(*lists.equal((Source.state, state))))
             return [view_of(source) for source in found.scalars()]
+
+    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[SourceView]:
+        """Return a page of sources, sorted by a `Sort`; words are looked for in names and addresses.
+
+        Raises:
+            InvalidInput: the cursor is none of this list's.
+        """
+        chosen = select(Source).where(
+            Source.tenant_id == tenant_id,
+            *lists.equal(
+                (Source.state, wanted.state), (Source.kind, wanted.kind), (Source.audience, wanted.audience)
+            ),
+            *lists.having(asked.words, Source.name, Source.uri),
+        )
+        async with self.tenancy.session(tenant_id) as session:
+            return await lists.page(session, chosen, _ORDERS, asked, view_of)
 
     async def get(self, tenant_id: TenantId, source_id: SourceId) -> SourceView:
         """Return one source.

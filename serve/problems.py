@@ -29,8 +29,10 @@ MEDIA_TYPE = "application/problem+json"
 
 _PLAIN = frozenset(
     {
+        "bool_parsing",
         "extra_forbidden",
         "greater_than_equal",
+        "int_parsing",
         "less_than_equal",
         "literal_error",
         "missing",

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Final, get_args
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from foundation.database.models import RoleRow
+from foundation import lists
+from foundation.database.models import Invitation, Membership, RoleRow
 from foundation.errors import InvalidId, InvalidInput
 from foundation.identity.errors import MoreThanOwn
 from foundation.identity.sessions import permissions_of
@@ -51,6 +52,11 @@ def stored_grant(role: str | None, role_id: UUID | None) -> Grant:
         next((known for known in BUILT_IN if known == role), None),
         None if role_id is None else RoleId(role_id),
     )
+
+
+def granted(table: type[Membership | Invitation], grant: Grant | None) -> list[ColumnElement[bool]]:
+    """Return the conditions that rows have this grant; None lets everything through."""
+    return [] if grant is None else lists.equal((table.role, grant.role), (table.role_id, grant.role_id))
 
 
 async def permissions_in(session: TenantSession, grant: Grant) -> frozenset[Permission]:

@@ -1,18 +1,18 @@
 """Asking people into a team by mail: single use, seven days, with a role that the inviter has too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import delete, func, select
 
-from foundation import audit, plans
+from foundation import audit, lists, plans
 from foundation.database.models import Invitation, Membership, Person, Tenant
 from foundation.errors import InvalidInput, NotFound
 from foundation.identity import emails
 from foundation.identity.errors import AlreadyMember
-from foundation.identity.grants import Grant, permissions_in, require_within, stored_grant
+from foundation.identity.grants import Grant, granted, permissions_in, require_within, stored_grant
 from foundation.identity.mails import Letters
 from foundation.identity.tokens import new_token, token_hash
 from foundation.ids import InvitationId, TenantId, new_uuid, show
@@ -22,6 +22,11 @@ from foundation.tenancy import Tenancy, TenantSession
 LIFETIME: Final = timedelta(days=7)
 MOST: Final = 200
 """Unanswered invitations of a tenant."""
+Sort = Literal["newest", "oldest", "email", "-email"]
+_ORDERS: Final[Mapping[str, lists.Order]] = {
+    **lists.by_age(Invitation.created_at, Invitation.id),
+    **lists.both_ways("email", lists.letters(Invitation.email), Invitation.id),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +46,21 @@ class Invitations:
     tenancy: Tenancy
     letters: Letters
 
-    async def all(self, tenant_id: TenantId) -> Sequence[Invited]:
-        """Return those that can still be accepted, the newest first."""
+    async def page(self, tenant_id: TenantId, asked: lists.Asked, grant: Grant | None) -> lists.Page[Invited]:
+        """Return a page of those that can still be accepted, or of those with a grant, sorted by a `Sort`.
+
+        Words are looked for in addresses.
+
+        Raises:
+            InvalidInput: the cursor is none of this list's.
+        """
+        chosen = select(Invitation).where(
+            Invitation.expires_at > func.clock_timestamp(),
+            *granted(Invitation, grant),
+            *lists.having(asked.words, Invitation.email),
+        )
         async with self.tenancy.session(tenant_id) as session:
-            rows = await session.scalars(
-                select(Invitation)
-                .where(Invitation.expires_at > func.clock_timestamp())
-                .order_by(Invitation.created_at.desc())
-            )
-            return [_view(row) for row in rows]
+            return await lists.page(session, chosen, _ORDERS, asked, _view)
 
     async def invite(self, caller: Principal, email: str, grant: Grant) -> Invited:
         """Mail an invitation; an earlier one to the same address is void.

@@ -1,32 +1,48 @@
 """Roles that a tenant makes for itself: named sets of permissions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Text,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+    values,
+)
 from sqlalchemy.exc import IntegrityError
 
-from foundation import audit
+from foundation import audit, lists
 from foundation.database.models import RoleRow
 from foundation.errors import Conflict, InvalidInput, NotFound
 from foundation.identity.errors import RoleInUse
 from foundation.identity.grants import BUILT_IN, require_within
 from foundation.identity.sessions import permissions_of
 from foundation.ids import RoleId, TenantId, new_uuid, show
-from foundation.permissions import Permission, Principal
+from foundation.permissions import ROLES, Permission, Principal
 from foundation.tenancy import Tenancy, TenantSession
 
 MOST = 50
 """Roles of a tenant."""
+Sort = Literal["standard", "name", "-name"]
 
 
 @dataclass(frozen=True, slots=True)
-class OwnRole:
-    id: RoleId
+class AnyRole:
+    """A role that every tenant has, or one of the tenant's own; only those have an id."""
+
+    id: RoleId | None
     name: str
     permissions: frozenset[Permission]
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +51,24 @@ class OwnRoles:
 
     tenancy: Tenancy
 
-    async def all(self, tenant_id: TenantId) -> Sequence[OwnRole]:
-        """Return all by name."""
-        async with self.tenancy.session(tenant_id) as session:
-            return [_view(row) for row in await session.scalars(select(RoleRow).order_by(RoleRow.name))]
+    async def page(
+        self, tenant_id: TenantId, asked: lists.Asked, *, built_in: bool | None
+    ) -> lists.Page[AnyRole]:
+        """Return a page of the roles that every tenant has and of its own, or of either, sorted by a `Sort`.
 
-    async def add(self, caller: Principal, name: str, permissions: frozenset[Permission]) -> OwnRole:
+        `standard` has those that every tenant has first, then its own by name; words are looked for in names.
+
+        Raises:
+            InvalidInput: the cursor is none of this list's.
+        """
+        every = _EVERY.c
+        chosen = select(every.id, every.name, every.permissions).where(
+            *lists.equal((every.place < len(ROLES), built_in)), *lists.having(asked.words, every.name)
+        )
+        async with self.tenancy.session(tenant_id) as session:
+            return await lists.page(session, chosen, _ORDERS, asked, _any)
+
+    async def add(self, caller: Principal, name: str, permissions: frozenset[Permission]) -> AnyRole:
         """Make a role.
 
         Raises:
@@ -67,7 +95,7 @@ class OwnRoles:
 
     async def change(
         self, caller: Principal, role_id: RoleId, name: str, permissions: frozenset[Permission]
-    ) -> OwnRole:
+    ) -> AnyRole:
         """Give a role another name and other permissions; who holds it has them from the next request on.
 
         Raises:
@@ -111,6 +139,29 @@ class OwnRoles:
             raise RoleInUse() from None
 
 
+# Roles that every tenant has stand at places of their own; the tenant's come behind them.
+_EVERY: Final = union_all(
+    select(
+        values(
+            column("place", Integer),
+            column("name", Text),
+            column("permissions", ARRAY(Text)),
+            name="built_in",
+        ).data([(place, name, sorted(held)) for place, (name, held) in enumerate(ROLES.items())])
+    ).add_columns(cast(null(), RoleRow.id.type).label("id")),
+    select(literal(len(ROLES)), RoleRow.name, RoleRow.permissions, RoleRow.id),
+).subquery("every_role")
+# Names are the tenant's own, and none is that of a role that every tenant has.
+_ORDERS: Final[Mapping[str, lists.Order]] = {
+    "standard": lists.Order((_EVERY.c.place, _EVERY.c.name)),
+    **lists.both_ways("name", lists.letters(_EVERY.c.name), _EVERY.c.name),
+}
+
+
+def _any(role_id: UUID | None, name: str, permissions: Sequence[str]) -> AnyRole:
+    return AnyRole(None if role_id is None else RoleId(role_id), name, permissions_of(None, permissions))
+
+
 def _require_own_name(name: str) -> None:
     if name.lower() in BUILT_IN:
         raise InvalidInput(field="name", reason="built_in")
@@ -126,8 +177,8 @@ async def _locked(session: TenantSession, caller: Principal, role_id: RoleId) ->
     return row
 
 
-def _view(row: RoleRow) -> OwnRole:
-    return OwnRole(RoleId(row.id), row.name, permissions_of(None, row.permissions), row.created_at)
+def _view(row: RoleRow) -> AnyRole:
+    return _any(row.id, row.name, row.permissions)
 
 
 def _shown(row: RoleRow) -> dict[str, object]:

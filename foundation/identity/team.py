@@ -1,19 +1,27 @@
 """Who is in a tenant's team, with which role. A team always has an owner."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, Literal
 
 from sqlalchemy import delete, func, select, text
 
-from foundation import audit
+from foundation import audit, lists
 from foundation.database.models import Membership, Person
 from foundation.errors import NotFound
 from foundation.identity.errors import LastOwner
-from foundation.identity.grants import Grant, permissions_in, require_within, stored_grant
+from foundation.identity.grants import Grant, granted, permissions_in, require_within, stored_grant
 from foundation.ids import PersonId, TenantId, show
 from foundation.permissions import Principal
 from foundation.tenancy import Tenancy, TenantSession
+
+Sort = Literal["oldest", "newest", "name", "-name", "email", "-email"]
+_ORDERS: Final[Mapping[str, lists.Order]] = {
+    **lists.by_age(Membership.created_at, Membership.person_id),
+    **lists.both_ways("name", lists.letters(Person.name), Membership.person_id),
+    **lists.both_ways("email", lists.letters(Person.email), Membership.person_id),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +41,24 @@ class Team:
 
     tenancy: Tenancy
 
-    async def members(self, tenant_id: TenantId) -> Sequence[Member]:
-        """Return all, the longest in the team first."""
-        async with self.tenancy.session(tenant_id) as session:
-            rows = await session.execute(
-                select(Membership, Person)
-                .join(Person, Person.id == Membership.person_id)
-                .order_by(Membership.created_at, Membership.person_id)
+    async def page(self, tenant_id: TenantId, asked: lists.Asked, grant: Grant | None) -> lists.Page[Member]:
+        """Return a page of members, or of those with a grant, sorted by a `Sort`.
+
+        `oldest` has the longest in the team first; words are looked for in names and addresses.
+
+        Raises:
+            InvalidInput: the cursor is none of this list's.
+        """
+        chosen = (
+            select(Membership, Person)
+            .join(Person, Person.id == Membership.person_id)
+            .where(
+                *granted(Membership, grant),
+                *lists.having(asked.words, Person.name, Person.email),
             )
-            return [_member(membership, person) for membership, person in rows]
+        )
+        async with self.tenancy.session(tenant_id) as session:
+            return await lists.page(session, chosen, _ORDERS, asked, _member)
 
     async def change_role(self, caller: Principal, person_id: PersonId, grant: Grant) -> Member:
         """Give a member another role.

@@ -13,11 +13,12 @@ from foundation.database.engine import connect
 from foundation.database.roles import DatabaseUrls
 from foundation.errors import Conflict, ExtractionFailed, InvalidInput, NotFound
 from foundation.ids import CrawlId, SourceId, new_uuid
+from foundation.lists import Asked
 from foundation.tenancy import Tenancy
 from ingest.clock import queue_due
 from ingest.crawl import Plan
 from ingest.crawler import Crawler
-from ingest.crawls import Crawls, CrawlView
+from ingest.crawls import Crawls, CrawlView, Filter
 from ingest.fetch import Fetched, Fetcher, Validators
 from ingest.jobs import MAX_ATTEMPTS, IngestWorker
 from ingest.source_view import SourceView
@@ -211,7 +212,7 @@ async def test_bounds_and_other_tenants(house: House, site: Site, tenancy: Tenan
         await crawls.add(house.tenant_id, "anna", "site", start, resync_s=299)
     with pytest.raises(ExtractionFailed):
         await crawls.add(house.tenant_id, "anna", "site", replace(start, start="ftp://shop.example/"))
-    assert await crawls.list(house.tenant_id, after=None, limit=10) == []
+    assert (await crawls.page(house.tenant_id, Asked("newest"), Filter())).items == []
     assert await audit_actions(house.tenancy, house.tenant_id) == []
     crawl_id = await add(house, site)
     other = await make_tenant(tenancy)

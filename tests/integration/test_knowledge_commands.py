@@ -13,12 +13,13 @@ from foundation.clients.keyspace.valkey import ValkeyKeyspace
 from foundation.clients.presence.fakes import LocalPresence
 from foundation.errors import InvalidInput, StartError
 from foundation.ids import CrawlId, SourceId
+from foundation.lists import Asked
 from foundation.permissions import PERMISSIONS, Principal
 from foundation.tenancy import Tenancy
 from graphs.replies import load_replies
 from graphs.retrieval.hybrid import HybridRetriever
 from ingest.crawler import Crawler
-from ingest.crawls import Crawls
+from ingest.crawls import Crawls, Filter
 from ingest.fetch import Fetcher
 from serve import commands_knowledge as commands
 from serve.cli_knowledge import knowledge
@@ -92,7 +93,7 @@ async def test_a_crawl_is_watched_to_its_end_and_walked_again(house: House) -> N
 
     async def walks() -> None:
         """Do what the worker does, once the crawl is there."""
-        while not (found := await crawls.list(house.tenant_id, after=None, limit=1)):
+        while not (found := (await crawls.page(house.tenant_id, Asked("newest"), Filter())).items):
             await asyncio.sleep(0.02)
         while (await crawls.get(house.tenant_id, found[0].id)).state != "queued":
             await asyncio.sleep(0.02)

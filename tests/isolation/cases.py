@@ -108,7 +108,7 @@ MAKERS: Mapping[str, Maker] = {
 }
 """Where the route needs more than what its first placeholder stands for."""
 
-# The ids in `after` of a list are places in an order: they name nothing, and show nothing but one's own.
+# A list's cursor is a place in an order: it names nothing, and shows nothing but one's own.
 _CONVERSATION = f"{_ADMIN}/conversations/{{conversation_id}}"
 MIXED: Sequence[tuple[str, Maker, Build]] = (
     (f"PATCH {_CONVERSATION}", make.with_inbox, lambda _w, ids: {"json": {"inbox_id": ids["inbox_id"]}}),
