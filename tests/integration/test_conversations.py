@@ -116,10 +116,13 @@ async def test_another_tenants_conversation_does_not_exist(
 async def test_a_reader_resumes_anywhere_without_loss_or_repeat(here: Room, tenant_id: TenantId) -> None:
     address = await here.open(tenant_id)
     here.agent.gate.clear()
-    whole = asyncio.create_task(until(here.reader, address, "done"))
+    both = asyncio.Event(), asyncio.Event()
+    whole = asyncio.create_task(until(here.reader, address, "done", listening=both[0]))
     await here.say(address, "hej")
     seen = await until(here.reader, address, "delta")
-    resumed = asyncio.create_task(until(here.reader, address, "done", after=seen[-1].id))
+    resumed = asyncio.create_task(until(here.reader, address, "done", after=seen[-1].id, listening=both[1]))
+    # Who comes when the turn is over reads its message, and no deltas.
+    await asyncio.gather(*(each.wait() for each in both))
     here.agent.gate.set()
     rest = await resumed
     everything = await whole

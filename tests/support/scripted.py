@@ -86,12 +86,23 @@ async def room(tenancy: Tenancy, bus: Bus, *, deadline_s: float = 20) -> AsyncIt
 
 
 async def until(
-    reader: Reader, address: Address, name: str, *, times: int = 1, after: str | None = None
+    reader: Reader,
+    address: Address,
+    name: str,
+    *,
+    times: int = 1,
+    after: str | None = None,
+    listening: asyncio.Event | None = None,
 ) -> Sequence[StreamEvent]:
-    """Follow until the `times`-th event of this name; return all events up to it."""
+    """Follow until the `times`-th event of this name; return all events up to it.
+
+    `listening` is set once what there was has been read and whatever comes is heard.
+    """
     events: list[StreamEvent] = []
     async with asyncio.timeout(20), aclosing(reader.follow(address, Cursor.parse(after))) as following:
         async for batch in following:
+            if listening is not None:
+                listening.set()
             for event in batch:
                 events.append(event)
                 if sum(seen.name == name for seen in events) == times:
