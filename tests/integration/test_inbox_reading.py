@@ -78,3 +78,36 @@ async def test_search_finds_words_in_both_languages_and_case_numbers(
     page = (await office.client.get(INBOX, params={"q": q}, headers=office.server)).json()
     ids = [one["conversation_id"] for one in page["conversations"]]
     assert ids == ([chat.conversation_id] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("WEB-88 1234", False),  # it is written in one
+        ("web-881234", True),
+        ("881234", True),
+        ("8812", True),  # how it begins
+        ("vinter kampanj", True),  # two values
+        ("4711", True),  # a number, inside another value
+        ("order_number", False),  # a name, not a value
+        ("81234", False),
+        ("' | & ! <-> \\ :*", False),
+    ],
+)
+async def test_search_finds_what_the_companys_systems_noted(office: Office, q: str, found: bool) -> None:
+    chat, other = await office.chat(), await office.chat("Hej")
+    noted = {"order_number": "WEB-881234", "source": "Kampanj vinter", "cart": {"items": [4711]}}
+    await office.did("PATCH", f"{INBOX}/{chat.conversation_id}", {"metadata": noted})
+    await office.did("PATCH", f"{INBOX}/{other.conversation_id}", {"metadata": {"order_number": "WEB-99"}})
+    page = (await office.client.get(INBOX, params={"q": q}, headers=office.server)).json()
+    ids = [one["conversation_id"] for one in page["conversations"]]
+    assert ids == ([chat.conversation_id] if found else [])
+
+
+async def test_search_finds_whom_the_companys_systems_noted(office: Office) -> None:
+    chat = await office.chat()
+    one = await office.did("GET", f"{INBOX}/{chat.conversation_id}")
+    path = f"/api/admin/customers/{one['customer']['customer_id']}"
+    await office.did("PATCH", path, {"metadata": {"crm": "K-55021"}})
+    assert await office.ids("q=K-55021") == [chat.conversation_id]
+    assert await office.ids("q=K-55022") == []

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData, Text, func
+from sqlalchemy import DateTime, Index, MetaData, Text, func, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
@@ -29,3 +29,13 @@ class Base(DeclarativeBase):
         Json: JSONB,
         list[Json]: JSONB,
     }
+
+
+def metadata_index(table: str) -> Index:
+    """Return the index by which the search finds a table's metadata, where there is any."""
+    return Index(
+        f"{table}_metadata",
+        text("metadata_words(tenant_id, metadata)"),
+        postgresql_using="gin",
+        postgresql_where=text("metadata <> '{}'::jsonb"),
+    )

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from foundation.database.models.base import Base, Created, Json, Key, TenantKey
+from foundation.database.models.base import Base, Created, Json, Key, TenantKey, metadata_index
 
 _OF_CONVERSATION = ("tenant_id", "conversation_id"), ("conversations.tenant_id", "conversations.id")
 _UNANSWERED = text("state in ('queued', 'running')")
@@ -57,6 +57,7 @@ class Conversation(Base):
             postgresql_where=text("merged_into is not null"),
         ),
         Index("conversations_snoozed", "snoozed_until", postgresql_where=text("status = 'snoozed'")),
+        metadata_index("conversations"),
     )
 
     tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))

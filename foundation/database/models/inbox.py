@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from foundation.database.models.base import Base, Created, Json, Key, TenantKey
+from foundation.database.models.base import Base, Created, Json, Key, TenantKey, metadata_index
 
 _OF_CONVERSATION = ("tenant_id", "conversation_id"), ("conversations.tenant_id", "conversations.id")
 _CUSTOMERS_WORDS = (
@@ -63,6 +63,7 @@ class Customer(Base):
         ),
         Index("customers_newest", "tenant_id", "updated_at", "id"),
         Index("customers_words", "words", postgresql_using="gin"),
+        metadata_index("customers"),
     )
 
     tenant_id: Mapped[TenantKey] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
