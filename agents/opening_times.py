@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfoNotFoundError
+
+import structlog
+from pydantic import ValidationError
 
 from agents.opening import Opening, opening
 from agents.tenant_settings import Hours
@@ -10,6 +14,8 @@ from foundation.errors import NotFound
 from foundation.ids import TenantId
 from foundation.tenancy import Tenancy
 from foundation.turns import Language
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +27,12 @@ class OpeningTimes:
     language: Language
 
     def at(self, moment: datetime) -> Opening | None:
-        """Return whether people are there at a moment; None where no hours are set."""
-        return opening(self.hours, self.zone, moment)
+        """Return whether people are there at a moment; None where no hours are set, or none can be told."""
+        try:
+            return opening(self.hours, self.zone, moment)
+        except ZoneInfoNotFoundError:  # on this machine; what hangs on the hours goes on without them
+            log.exception("zone_unknown_here", zone=self.zone)
+            return None
 
 
 async def opening_times(tenancy: Tenancy, tenant_id: TenantId) -> OpeningTimes:
@@ -31,7 +41,16 @@ async def opening_times(tenancy: Tenancy, tenant_id: TenantId) -> OpeningTimes:
     if not found:
         raise NotFound(kind="tenant")
     [row] = found
-    return OpeningTimes(Hours.model_validate(row.hours or {}), row.zone, row.language)
+    return OpeningTimes(_hours(row.hours), row.zone, row.language)
+
+
+def _hours(stored: object) -> Hours:
+    """Return a tenant's hours; none where what an earlier version stored is not valid any more."""
+    try:
+        return Hours.model_validate(stored or {})
+    except ValidationError:
+        log.exception("hours_unreadable")
+        return Hours()
 
 
 _TIMES: Final = """

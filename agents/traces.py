@@ -20,8 +20,8 @@ class TracedTurn(Value):
     state: str
     outcome: str | None
     """`answered`, `unknown`, `smalltalk`, `blocked`, `asked`; of one that was cut short `timed_out`,
-    `failed`, `interrupted` by a newer message, `taken_over` by a person. None while it runs, and when the
-    agent handed it over.
+    `failed`, `interrupted` by a newer message, `taken_over` for a person. None while it waits or runs, and
+    when it ended by a handover that cut nothing short.
     """
     release: int | None
     attempt: int

@@ -4,13 +4,14 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
 from foundation.errors import InvalidInput
 
+_LARGEST: Final = 2**63
 Part = str | int | datetime | UUID
 """Times have a zone."""
 
@@ -42,12 +43,15 @@ def foreign() -> InvalidInput:
 
 
 def _part(kind: type[Part], told: object) -> Part:
-    if kind is int and type(told) is int:
+    """Return a part that the database can hold. Raises: ValueError: it is none."""
+    if kind is int and type(told) is int and -_LARGEST <= told < _LARGEST:
         return told
-    if kind is str and isinstance(told, str):
+    if kind is str and isinstance(told, str) and "\0" not in told:
         return told
     if kind is UUID and isinstance(told, str):
         return UUID(told)
-    if kind is datetime and isinstance(told, str) and (at := datetime.fromisoformat(told)).tzinfo:
-        return at
+    if kind is datetime and isinstance(told, str):
+        at = datetime.fromisoformat(told)
+        if (offset := at.utcoffset()) is not None and not offset.microseconds:
+            return at
     raise ValueError(told)

@@ -38,7 +38,8 @@ class Notes:
         known: TurnState = {**state, **self.left}
         known["policies"] = [*state["policies"], *self.left.get("policies", [])]
         known["timings"] = {**state["timings"], **self.left.get("timings", {})}
-        if self.account is not None:
+        # A node that ended has said itself what the models had to do with it.
+        if self.account is not None and not known.get("model"):
             known["answerer"] = self.account.answerer
             known["model"] = self.account.model_dump(mode="json")
         return known

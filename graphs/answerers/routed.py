@@ -112,17 +112,14 @@ class RoutedAnswerer:
         except ModelFailed as error:
             quotes = route.then_quotes and not begun
             failure = None if quotes else error
+        account = self._account(chat, meter, calls)
         if quotes:
+            account = account.model_copy(update={"answerer": self._quotes.name})
+            notes.current().account = account
             async with aclosing(self._quotes.answer(question)) as quoted:
                 async for item in quoted:
                     yield item
-        account = self._account(chat, meter, calls)
-        yield account.model_copy(
-            update={
-                "answerer": self._quotes.name if quotes else account.answerer,
-                "because": "" if failure else account.because,
-            }
-        )
+        yield account.model_copy(update={"because": ""}) if failure else account
         if failure is not None:
             raise failure
 

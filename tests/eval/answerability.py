@@ -105,12 +105,11 @@ def measure() -> list[dict[str, Any]]:
         rated = np.array([ratings.of(each) for each in chance.tolist()])
         for part, here in (("held out", out), ("development", ~out)):
             chosen = [each for each, is_here in zip(found, here, strict=True) if is_here]
-            errors = {
-                "ece": round(calibration_error(rated[here], right[here]), 4),
-                "ece_unrated": round(calibration_error(chance[here], right[here]), 4),
-            }
-            line = {"eval": "confidence", "set": name, "part": part}
-            lines.append({**line, **errors, **figures(chosen, chance[here])})
+            line: dict[str, Any] = {"eval": "confidence", "set": name, "part": part}
+            if part == "held out":  # the ratings are of the other half
+                line["ece"] = round(calibration_error(rated[here], right[here]), 4)
+            line["ece_unrated"] = round(calibration_error(chance[here], right[here]), 4)
+            lines.append({**line, **figures(chosen, chance[here])})
     return lines
 
 

@@ -111,3 +111,21 @@ async def test_search_finds_whom_the_companys_systems_noted(office: Office) -> N
     await office.did("PATCH", path, {"metadata": {"crm": "K-55021"}})
     assert await office.ids("q=K-55021") == [chat.conversation_id]
     assert await office.ids("q=K-55022") == []
+    for q, found in (("K-55021", [one["customer"]["customer_id"]]), ("K-55022", [])):
+        page = await office.did("GET", f"/api/admin/customers?q={q}")
+        assert [each["customer_id"] for each in page["customers"]] == found
+
+
+async def test_search_finds_nothing_that_another_companys_systems_noted(
+    office: Office, door: FrontDoor, tenancy: Tenancy
+) -> None:
+    chat = await office.chat()
+    path = f"{INBOX}/{chat.conversation_id}"
+    await office.did("PATCH", path, {"metadata": {"order": "WEB-881234"}})
+    customer = (await office.did("GET", path))["customer"]["customer_id"]
+    await office.did("PATCH", f"/api/admin/customers/{customer}", {"metadata": {"crm": "K-55021"}})
+    other = await make_office(door, tenancy)
+    for q in ("WEB-881234", "K-55021"):
+        assert await office.ids(f"q={q}") == [chat.conversation_id]
+        assert await other.ids(f"q={q}") == []
+        assert (await other.did("GET", f"/api/admin/customers?q={q}"))["customers"] == []

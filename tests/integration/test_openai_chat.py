@@ -106,6 +106,20 @@ async def test_a_limit_is_named_as_the_server_names_it_from_the_second_request_o
         assert request[limit] == 50
 
 
+async def test_the_field_that_a_server_names_is_left_out_at_once(server: OpenAIServer) -> None:
+    chat = openai_chat(base_url=server.url, key="k", model="m", limits=LIMITS, effort="low")
+    server.script(Behaviour(refuses=("reasoning_effort", "stream_options")))
+    assert await told(chat) == "Hello there."
+    assert len(server.requests) == 3
+    await chat.close()
+
+
+async def test_a_refusal_of_something_else_is_not_asked_again(server: OpenAIServer, chat: OpenAIChat) -> None:
+    server.script(Behaviour(fault="status", status=400, param="messages"))
+    _, error = await failed(chat)
+    assert (error.data["reason"], len(server.requests)) == ("status_400", 1)
+
+
 async def test_a_model_is_told_how_much_to_think_where_it_understands_that(server: OpenAIServer) -> None:
     chat = openai_chat(base_url=server.url, key="k", model="m", limits=LIMITS, effort="minimal")
     assert await told(chat) == "Hello there."
@@ -131,6 +145,8 @@ async def test_what_no_dialect_mends_is_refused_in_the_servers_first_words(
     ("address", "name"),
     [
         ("https://api.openai.com/v1", "max_completion_tokens"),
+        ("https://eu.api.openai.com/v1", "max_completion_tokens"),
+        ("https://api.openai.com.example/v1", "max_tokens"),
         ("http://127.0.0.1:8000/v1", "max_tokens"),
     ],
 )

@@ -38,6 +38,8 @@ class Behaviour:
     """Prompt and completion tokens, told when asked for; None: a server that keeps silent about them."""
     refuses: tuple[str, ...] = ()
     """Fields of the request that it does not know."""
+    param: str | None = None
+    """The field that a refusal by `status` names."""
     secret: str = "the provider's own words"
     """Stands in every error text, so that a test can look for it where it must not be."""
 
@@ -71,7 +73,13 @@ class OpenAIServer:
                 unknown = {"message": f"Unsupported parameter: '{name}'", "param": name}
                 return JSONResponse({"error": unknown}, status_code=400)
         if behaviour.fault == "status":
-            error = {"error": {"message": behaviour.secret, "type": "server_error", "code": None}}
+            told = {
+                "message": behaviour.secret,
+                "type": "server_error",
+                "code": None,
+                "param": behaviour.param,
+            }
+            error = {"error": told}
             return JSONResponse(error, status_code=behaviour.status, headers=behaviour.headers)
         reports = bool(asked and asked.get("include_usage"))
         return StreamingResponse(self._events(behaviour, reports), media_type="text/event-stream")

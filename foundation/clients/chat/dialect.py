@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
+from urllib.parse import urlsplit
 
 from foundation.clients.chat.prices import Effort
 
@@ -23,6 +24,12 @@ class Dialect:
     reports_usage: bool = True
     """Whether it knows `stream_options`."""
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of the fields that not every server knows."""
+        optional = {"reasoning_effort": self.effort is not None, "stream_options": self.reports_usage}
+        return frozenset({self.limit, *(name for name, sent in optional.items() if sent)})
+
     def variants(self) -> Iterator["Dialect"]:
         """Yield this dialect and then what is left of it without one field or another, the likelier first."""
         other: LimitName = "max_tokens" if self.limit == "max_completion_tokens" else "max_completion_tokens"
@@ -33,4 +40,6 @@ class Dialect:
 
 def dialect_of(base_url: str, effort: Effort | None) -> Dialect:
     """Return what to try first at an address."""
-    return Dialect("max_completion_tokens" if "//api.openai.com" in base_url else "max_tokens", effort)
+    host = urlsplit(base_url).hostname or ""
+    newest = host == "api.openai.com" or host.endswith(".api.openai.com")
+    return Dialect("max_completion_tokens" if newest else "max_tokens", effort)

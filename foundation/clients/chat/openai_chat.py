@@ -158,19 +158,23 @@ class OpenAIChat:
         """Return the begun answer, asked for in the first dialect that the server understands."""
         if self._understood:
             return await self._request(prompts, max_tokens, self._dialect)
-        refusals: list[APIStatusError] = []
+        refused: list[APIStatusError] = []
         for dialect in self._dialect.variants():
+            if any(error.param in dialect.fields for error in refused):
+                continue
             try:
                 response = await self._request(prompts, max_tokens, dialect)
             except APIStatusError as error:
-                # Servers word it in many ways: whether it was a field, the same request without it tells.
                 if error.status_code not in _UNKNOWN_FIELD:
                     raise
-                refusals.append(error)
+                refused.append(error)
+                # Where the server does not name the field, the same request without it tells.
+                if error.param and error.param not in dialect.fields:
+                    break
             else:
                 self._dialect, self._understood = dialect, True
                 return response
-        raise refusals[0]
+        raise refused[0]
 
     async def _request(
         self, prompts: Sequence[Prompt], max_tokens: int, dialect: Dialect

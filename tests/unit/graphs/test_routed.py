@@ -10,9 +10,11 @@ from foundation.clients.chat.usage import Meter, Used
 from foundation.errors import ModelFailed
 from foundation.ids import TenantId
 from foundation.turns import Answer, Failure, ReplyEvent
+from graphs import notes
 from graphs.answerers.account import Account, Call
 from graphs.answerers.prompt import load_prompt
 from graphs.answerers.routed import Route, RoutedAnswerer
+from graphs.state import TurnState
 from tests.unit.graphs.fakes import FakeAnswerer, Shop, shown
 from tests.unit.graphs.test_model_answerer import question
 
@@ -102,6 +104,29 @@ async def test_when_all_models_fail_the_sources_are_quoted() -> None:
     assert shown(events) == QUOTED
     told = account(events)
     assert (told.answerer, told.because, told.calls) == ("extractive", "fallback", ())
+
+
+async def test_who_is_cut_short_while_quotes_stand_in_is_noted_as_quoting() -> None:
+    noted = notes.take_notes()
+    agent, _ = shop(Route(chain([ModelFailed(reason="timeout")]), then_quotes=True))
+    async with aclosing(agent.answerer.answer(question())) as pieces:
+        assert await anext(pieces) == QUOTED
+        assert noted.account is not None
+        assert (noted.account.answerer, noted.account.because) == ("extractive", "fallback")
+
+
+def test_what_a_node_that_ended_said_of_the_models_is_not_said_anew() -> None:
+    noted = notes.Notes(account=Account(answerer="m1"), ended_in="post_policy")
+    told: TurnState = {
+        "answerer": "extractive",
+        "model": {"answerer": "extractive"},
+        "policies": [],
+        "timings": {},
+    }
+    known = noted.over(told)
+    assert (known["answerer"], known["model"]) == ("extractive", {"answerer": "extractive"})
+    known = noted.over({**told, "answerer": "", "model": None})
+    assert known["answerer"] == "m1"
 
 
 async def test_without_that_fallback_the_turn_fails() -> None:

@@ -45,7 +45,10 @@ export function converse(api: ChatApi, records: Records, key: string, language: 
     const end = followEvents((lastId, signal) => api.events(ticket!, lastId, signal), {
       event({ id, type, data }) {
         if (type === "handover") state.asking = "no";
-        show({ transcript: reduce(state.transcript, { type, data: JSON.parse(data) } as ChatEvent, id) });
+        const said = JSON.parse(data);
+        // who is offered or awaits a person hears whether one is there now, not an hour ago
+        if (state.staff && state.live && (type === "handover" || said.offer_person)) void renew();
+        show({ transcript: reduce(state.transcript, { type, data: said } as ChatEvent, id) });
       },
       connection(connection) {
         setTimeout(() => (state.live = true), REPLAY_MS);

@@ -111,6 +111,18 @@ describe("the panel", () => {
     expect(line().textContent).toBe("");
   });
 
+  it.each([
+    ["handover", { mode: "human", text: "", at: "" }],
+    ["message", unknown],
+  ])("asks whether people are still there at a %s", async (event, data) => {
+    staff = away(null);
+    await ask("sv");
+    staff = away("2026-11-30T09:00:00+01:00"); // they went home meanwhile
+    await tell("2", event, data);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(line().textContent).toBe("Våra medarbetare är tillbaka måndag 09:00");
+  });
+
   it("follows what the server says when the hold is renewed", async () => {
     staff = away(null);
     await ask("sv");

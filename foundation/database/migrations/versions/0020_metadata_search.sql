@@ -14,7 +14,7 @@ create index conversations_metadata on conversations using gin (metadata_words(t
 create index customers_metadata on customers using gin (metadata_words(tenant_id, metadata))
     where metadata <> '{}';
 
--- As before, and by metadata: all letters and digits of the question must stand there, the last may go on.
+-- As before, and by metadata: each word of the question must begin one there.
 create or replace function search_conversations(question text, at_most integer) returns table (conversation_id uuid)
     language sql stable security definer set search_path = pg_catalog, public
 as $$
@@ -63,4 +63,31 @@ as $$
          order by w.at desc limit 20 * at_most)
     )
     select id from found group by id order by max(at) desc limit at_most
+$$;
+
+create or replace function search_customers(question text, at_most integer) returns table (customer_id uuid)
+    language sql stable security definer set search_path = pg_catalog, public
+as $$
+    with me as materialized (
+        select nullif(current_setting('app.tenant_id', true), '')::uuid as tenant_id
+    ),
+    asked as materialized (
+        select search_lexeme((select tenant_id::text from me)) as tenant,
+            (select string_agg('''' || replace(word, '''', '''''') || ''':*', ' & ')::tsquery
+             from regexp_split_to_table(lower(given.said), '\s+') as word where word <> '')
+            || coalesce(search_lexeme(nullif(regexp_replace(given.said, '[^0-9]', '', 'g'), '')), ''::tsquery) as known,
+            (select string_agg('''' || word || ''':*', ' & ')::tsquery
+             from regexp_split_to_table(lower(given.said), '[^[:alnum:]]+') as word where word <> '') as noted
+        from (select translate(left(question, 200), '\', ' ') as said) as given
+    ),
+    found as materialized (
+        select k.id from asked a join public.customers k
+            on k.words @@ (a.tenant && a.known) and k.tenant_id = (select tenant_id from me)
+        union
+        select k.id from asked a join public.customers k
+            on public.metadata_words(k.tenant_id, k.metadata) @@ (a.tenant && a.noted) and k.metadata <> '{}'
+            and k.tenant_id = (select tenant_id from me)
+    )
+    select k.id from found join public.customers k on k.id = found.id and k.tenant_id = (select tenant_id from me)
+    order by k.updated_at desc limit at_most
 $$;
