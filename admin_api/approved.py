@@ -57,7 +57,7 @@ router = APIRouter(tags=["approved answers"])
 async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> ApprovedList:
     """List approved answers."""
     wanted = Filter(asked.language, asked.audience, asked.enabled)
-    page = await _at(desk).page(desk.tenant_id, asked.asked, wanted)
+    page = await _at(desk).page(desk.tenant_id, asked.paging, wanted)
     return ApprovedList(approved=[_state(view) for view in page.items], next=page.next)
 
 

@@ -91,7 +91,7 @@ async def add(desk: DeskDep, body: NewCrawl) -> CrawlState:
 async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> CrawlList:
     """List crawls."""
     wanted = Filter(asked.state, asked.kind, asked.audience)
-    page = await Crawls(desk.tenancy).page(desk.tenant_id, asked.asked, wanted)
+    page = await Crawls(desk.tenancy).page(desk.tenant_id, asked.paging, wanted)
     return CrawlList(crawls=[_state(view, desk.language) for view in page.items], next=page.next)
 
 

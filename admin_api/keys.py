@@ -100,7 +100,7 @@ class KeyList(BaseModel):
     """Give this as `cursor` for the ones that follow; null at the end."""
 
 
-class Asked(listing.Asked):
+class Asked(listing.ListQuery):
     """Which keys. Words are looked for in names and in what is shown of the secret."""
 
     sort: Sort = "newest"
@@ -121,7 +121,7 @@ tenant_router = APIRouter(tags=["keys"])
 @router.get("")
 async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> KeyList:
     """List the tenant's keys."""
-    page = await _keys(desk).page(desk.tenant_id, asked.asked, Filter(asked.state, asked.kind))
+    page = await _keys(desk).page(desk.tenant_id, asked.paging, Filter(asked.state, asked.kind))
     return KeyList(keys=[_state(view) for view in page.items], next=page.next)
 
 

@@ -10,7 +10,7 @@ from admin_api.words import Body, Line
 from foundation import cursors, lists
 
 
-class Asked(Body):
+class ListQuery(Body):
     """The lists add their orders and filters."""
 
     q: Line | None = None
@@ -21,11 +21,11 @@ class Asked(Body):
     limit: int = Field(default=lists.MOST, ge=1, le=lists.MOST)
 
     @property
-    def asked(self) -> lists.Asked:
-        return lists.Asked(self.sort, self.q, self.cursor, self.limit)
+    def paging(self) -> lists.Paging:
+        return lists.Paging(self.sort, self.q, self.cursor, self.limit)
 
 
-class Renamed(Asked):
+class Renamed(ListQuery):
     """A list from before all had the same names; the earlier ones still do."""
 
     after: str | None = Field(default=None, deprecated="it is `cursor` now")

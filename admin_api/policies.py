@@ -34,7 +34,7 @@ class PolicyList(BaseModel):
     """Give this as `cursor` for the ones that follow; null at the end."""
 
 
-class Asked(listing.Asked):
+class Asked(listing.ListQuery):
     """Which policies, in the order in which they run if no other is said. Words are looked for in names."""
 
     sort: Sort = "order"
@@ -96,7 +96,7 @@ router = APIRouter(prefix="/policies", tags=["policies"])
 async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> PolicyList:
     """List policies."""
     wanted = Filter(asked.kind, asked.enabled)
-    page = await Policies(desk.tenancy).page(desk.tenant_id, asked.asked, wanted)
+    page = await Policies(desk.tenancy).page(desk.tenant_id, asked.paging, wanted)
     return PolicyList(policies=[_state(view) for view in page.items], next=page.next)
 
 

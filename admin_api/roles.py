@@ -44,7 +44,7 @@ class Roles(BaseModel):
     """Give this as `cursor` for the ones that follow; null at the end."""
 
 
-class Asked(listing.Asked):
+class Asked(listing.ListQuery):
     """Which roles: those that every tenant has, then the tenant's own, if no other order is said.
 
     Words are looked for in names.
@@ -60,7 +60,7 @@ router = APIRouter(prefix="/roles", tags=["team"])
 @router.get("")
 async def roles(desk: DeskDep, asked: Annotated[Asked, Query()]) -> Roles:
     """List the roles that every tenant has, and the tenant's own."""
-    page = await OwnRoles(desk.tenancy).page(desk.tenant_id, asked.asked, built_in=asked.built_in)
+    page = await OwnRoles(desk.tenancy).page(desk.tenant_id, asked.paging, built_in=asked.built_in)
     return Roles(roles=list(map(_view, page.items)), next=page.next)
 
 

@@ -119,7 +119,7 @@ async def add(desk: DeskDep, request: Request) -> SourceState:
 async def listed(desk: DeskDep, asked: Annotated[Asked, Query()]) -> SourceList:
     """List sources."""
     wanted = Filter(asked.state, asked.kind, asked.audience)
-    page = await desk.sources.page(desk.tenant_id, asked.asked, wanted)
+    page = await desk.sources.page(desk.tenant_id, asked.paging, wanted)
     return SourceList(sources=[_state(view, desk.language) for view in page.items], next=page.next)
 
 

@@ -37,7 +37,7 @@ class Members(BaseModel):
     """Give this as `cursor` for the ones that follow; null at the end."""
 
 
-class Asked(listing.Asked):
+class Asked(listing.ListQuery):
     role: RoleName | None = None
 
     @property
@@ -90,7 +90,7 @@ router = APIRouter(tags=["team"])
 @router.get("/team")
 async def members(desk: DeskDep, asked: Annotated[MembersAsked, Query()]) -> Members:
     """List who is in the team."""
-    page = await Team(desk.tenancy).page(desk.tenant_id, asked.asked, asked.grant)
+    page = await Team(desk.tenancy).page(desk.tenant_id, asked.paging, asked.grant)
     return Members(members=[_member(one) for one in page.items], next=page.next)
 
 
@@ -110,7 +110,7 @@ async def remove(desk: DeskDep, person_id: str) -> None:
 @router.get("/invitations")
 async def invitations(desk: DeskDep, asked: Annotated[InvitationsAsked, Query()]) -> InvitationsView:
     """List the invitations that wait for an answer."""
-    page = await _invitations(desk).page(desk.tenant_id, asked.asked, asked.grant)
+    page = await _invitations(desk).page(desk.tenant_id, asked.paging, asked.grant)
     return InvitationsView(invitations=[_invitation(one) for one in page.items], next=page.next)
 
 

@@ -89,7 +89,9 @@ class ApprovedAnswersDesk:
     tenancy: Tenancy
     embedder: Embedder
 
-    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[ApprovedView]:
+    async def page(
+        self, tenant_id: TenantId, paging: lists.Paging, wanted: Filter
+    ) -> lists.Page[ApprovedView]:
         """Return a page of them, sorted by a `Sort`; words are looked for in questions and answers.
 
         Raises:
@@ -101,10 +103,10 @@ class ApprovedAnswersDesk:
                 (ApprovedAnswer.audience, wanted.audience),
                 (ApprovedAnswer.enabled, wanted.enabled),
             ),
-            *lists.having(asked.words, ApprovedAnswer.question, ApprovedAnswer.answer),
+            *lists.having(paging.words, ApprovedAnswer.question, ApprovedAnswer.answer),
         )
         async with self.tenancy.session(tenant_id) as session:
-            return await lists.page(session, chosen, _ORDERS, asked, _view)
+            return await lists.page(session, chosen, _ORDERS, paging, _view)
 
     async def get(self, tenant_id: TenantId, approved_id: ApprovedId) -> ApprovedView:
         """Raises: NotFound."""

@@ -65,7 +65,7 @@ class Policies:
         async with self.tenancy.session(tenant_id) as session:
             return await listed(session)
 
-    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[PolicyView]:
+    async def page(self, tenant_id: TenantId, paging: lists.Paging, wanted: Filter) -> lists.Page[PolicyView]:
         """Return a page of them, sorted by a `Sort`; words are looked for in names.
 
         Raises:
@@ -76,10 +76,10 @@ class Policies:
             *lists.equal(
                 (rule["kind"].as_string(), wanted.kind), (rule["enabled"].as_boolean(), wanted.enabled)
             ),
-            *lists.having(asked.words, rule["name"].as_string()),
+            *lists.having(paging.words, rule["name"].as_string()),
         )
         async with self.tenancy.session(tenant_id) as session:
-            return await lists.page(session, chosen, _ORDERS, asked, _view)
+            return await lists.page(session, chosen, _ORDERS, paging, _view)
 
     async def get(self, tenant_id: TenantId, policy_id: PolicyId) -> PolicyView:
         """Raises: NotFound."""

@@ -105,7 +105,7 @@ class ApiKeys:
     tenancy: Tenancy
     sealer: Sealer
 
-    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[KeyView]:
+    async def page(self, tenant_id: TenantId, paging: lists.Paging, wanted: Filter) -> lists.Page[KeyView]:
         """Return a page of keys, those that are over too, sorted by a `Sort`.
 
         Words are looked for in names and in what is shown of the secret.
@@ -115,10 +115,10 @@ class ApiKeys:
         """
         chosen = select(ApiKey).where(
             *lists.equal((_STATUS, wanted.state), (ApiKey.kind, wanted.kind)),
-            *lists.having(asked.words, ApiKey.name, ApiKey.prefix),
+            *lists.having(paging.words, ApiKey.name, ApiKey.prefix),
         )
         async with self.tenancy.session(tenant_id) as session:
-            return await lists.page(session, chosen, _ORDERS, asked, _view)
+            return await lists.page(session, chosen, _ORDERS, paging, _view)
 
     async def get(self, tenant_id: TenantId, key_id: KeyId) -> KeyView:
         """Raises: NotFound."""

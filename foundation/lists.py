@@ -16,7 +16,7 @@ from foundation.tenancy import TenantSession
 Item = TypeVar("Item")
 
 MOST: Final = 500
-"""Rows of a page."""
+"""Rows of a page, where a list does not say otherwise."""
 _SORTED_BY: Final = 200
 """Characters of a text, so that a cursor stays short."""
 
@@ -30,8 +30,8 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What can be asked of every list."""
+class Paging:
+    """What every list can be asked for."""
 
     sort: str
     words: str | None = None
@@ -78,7 +78,7 @@ async def page(
     session: TenantSession,
     wanted: Select[*tuple[Any, ...]],
     orders: Mapping[str, Order],
-    asked: Asked,
+    paging: Paging,
     view: Callable[..., Item],
 ) -> Page[Item]:
     """Return a page of what is wanted; `view` makes an item of what was selected.
@@ -86,20 +86,20 @@ async def page(
     Raises:
         InvalidInput: the cursor is none of this list's in this order.
     """
-    order = orders[asked.sort]
-    if asked.cursor is not None:
+    order = orders[paging.sort]
+    if paging.cursor is not None:
         here = tuple_(*order.keys)
-        place = tuple_(*_place(asked.sort, order, asked.cursor))
+        place = tuple_(*_place(paging.sort, order, paging.cursor))
         wanted = wanted.where(here < place if order.descending else here > place)
     directed = [key.desc() if order.descending else key.asc() for key in order.keys]
     # The keys stand beside each row, so that the cursor has them as the database compares them.
-    found = await session.execute(wanted.add_columns(*order.keys).order_by(*directed).limit(asked.limit + 1))
+    found = await session.execute(wanted.add_columns(*order.keys).order_by(*directed).limit(paging.limit + 1))
     rows = [tuple(row) for row in found]
     width = len(order.keys)
-    more = len(rows) > asked.limit
+    more = len(rows) > paging.limit
     return Page(
-        [view(*row[:-width]) for row in rows[: asked.limit]],
-        cursors.written(asked.sort, *rows[asked.limit - 1][-width:]) if more else None,
+        [view(*row[:-width]) for row in rows[: paging.limit]],
+        cursors.written(paging.sort, *rows[paging.limit - 1][-width:]) if more else None,
     )
 
 

@@ -112,7 +112,7 @@ class Crawls:
             await enqueue(session, "crawl_site", tenant_id, crawl_id)
         return crawl_id
 
-    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[CrawlView]:
+    async def page(self, tenant_id: TenantId, paging: lists.Paging, wanted: Filter) -> lists.Page[CrawlView]:
         """Return a page of crawls, sorted by a `Sort`; words are looked for in addresses.
 
         Raises:
@@ -123,10 +123,10 @@ class Crawls:
             *lists.equal(
                 (Crawl.state, wanted.state), (Crawl.kind, wanted.kind), (Crawl.audience, wanted.audience)
             ),
-            *lists.having(asked.words, Crawl.uri),
+            *lists.having(paging.words, Crawl.uri),
         )
         async with self.tenancy.session(tenant_id) as session:
-            return await lists.page(session, chosen, _ORDERS, asked, view_of)
+            return await lists.page(session, chosen, _ORDERS, paging, view_of)
 
     async def get(self, tenant_id: TenantId, crawl_id: CrawlId) -> CrawlView:
         """Return one crawl.

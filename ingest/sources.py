@@ -246,7 +246,7 @@ class Sources:
             found = await session.execute(wanted.where(*lists.equal((Source.state, state))))
             return [view_of(source) for source in found.scalars()]
 
-    async def page(self, tenant_id: TenantId, asked: lists.Asked, wanted: Filter) -> lists.Page[SourceView]:
+    async def page(self, tenant_id: TenantId, paging: lists.Paging, wanted: Filter) -> lists.Page[SourceView]:
         """Return a page of sources, sorted by a `Sort`; words are looked for in names and addresses.
 
         Raises:
@@ -257,10 +257,10 @@ class Sources:
             *lists.equal(
                 (Source.state, wanted.state), (Source.kind, wanted.kind), (Source.audience, wanted.audience)
             ),
-            *lists.having(asked.words, Source.name, Source.uri),
+            *lists.having(paging.words, Source.name, Source.uri),
         )
         async with self.tenancy.session(tenant_id) as session:
-            return await lists.page(session, chosen, _ORDERS, asked, view_of)
+            return await lists.page(session, chosen, _ORDERS, paging, view_of)
 
     async def get(self, tenant_id: TenantId, source_id: SourceId) -> SourceView:
         """Return one source.

@@ -46,7 +46,9 @@ class Invitations:
     tenancy: Tenancy
     letters: Letters
 
-    async def page(self, tenant_id: TenantId, asked: lists.Asked, grant: Grant | None) -> lists.Page[Invited]:
+    async def page(
+        self, tenant_id: TenantId, paging: lists.Paging, grant: Grant | None
+    ) -> lists.Page[Invited]:
         """Return a page of those that can still be accepted, or of those with a grant, sorted by a `Sort`.
 
         Words are looked for in addresses.
@@ -57,10 +59,10 @@ class Invitations:
         chosen = select(Invitation).where(
             Invitation.expires_at > func.clock_timestamp(),
             *granted(Invitation, grant),
-            *lists.having(asked.words, Invitation.email),
+            *lists.having(paging.words, Invitation.email),
         )
         async with self.tenancy.session(tenant_id) as session:
-            return await lists.page(session, chosen, _ORDERS, asked, _view)
+            return await lists.page(session, chosen, _ORDERS, paging, _view)
 
     async def invite(self, caller: Principal, email: str, grant: Grant) -> Invited:
         """Mail an invitation; an earlier one to the same address is void.

@@ -52,7 +52,7 @@ class OwnRoles:
     tenancy: Tenancy
 
     async def page(
-        self, tenant_id: TenantId, asked: lists.Asked, *, built_in: bool | None
+        self, tenant_id: TenantId, paging: lists.Paging, *, built_in: bool | None
     ) -> lists.Page[AnyRole]:
         """Return a page of the roles that every tenant has and of its own, or of either, sorted by a `Sort`.
 
@@ -63,10 +63,10 @@ class OwnRoles:
         """
         every = _EVERY.c
         chosen = select(every.id, every.name, every.permissions).where(
-            *lists.equal((every.place < len(ROLES), built_in)), *lists.having(asked.words, every.name)
+            *lists.equal((every.place < len(ROLES), built_in)), *lists.having(paging.words, every.name)
         )
         async with self.tenancy.session(tenant_id) as session:
-            return await lists.page(session, chosen, _ORDERS, asked, _any)
+            return await lists.page(session, chosen, _ORDERS, paging, _any)
 
     async def add(self, caller: Principal, name: str, permissions: frozenset[Permission]) -> AnyRole:
         """Make a role.

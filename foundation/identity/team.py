@@ -41,7 +41,9 @@ class Team:
 
     tenancy: Tenancy
 
-    async def page(self, tenant_id: TenantId, asked: lists.Asked, grant: Grant | None) -> lists.Page[Member]:
+    async def page(
+        self, tenant_id: TenantId, paging: lists.Paging, grant: Grant | None
+    ) -> lists.Page[Member]:
         """Return a page of members, or of those with a grant, sorted by a `Sort`.
 
         `oldest` has the longest in the team first; words are looked for in names and addresses.
@@ -54,11 +56,11 @@ class Team:
             .join(Person, Person.id == Membership.person_id)
             .where(
                 *granted(Membership, grant),
-                *lists.having(asked.words, Person.name, Person.email),
+                *lists.having(paging.words, Person.name, Person.email),
             )
         )
         async with self.tenancy.session(tenant_id) as session:
-            return await lists.page(session, chosen, _ORDERS, asked, _member)
+            return await lists.page(session, chosen, _ORDERS, paging, _member)
 
     async def change_role(self, caller: Principal, person_id: PersonId, grant: Grant) -> Member:
         """Give a member another role.

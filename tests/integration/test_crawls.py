@@ -13,7 +13,7 @@ from foundation.database.engine import connect
 from foundation.database.roles import DatabaseUrls
 from foundation.errors import Conflict, ExtractionFailed, InvalidInput, NotFound
 from foundation.ids import CrawlId, SourceId, new_uuid
-from foundation.lists import Asked
+from foundation.lists import Paging
 from foundation.tenancy import Tenancy
 from ingest.clock import queue_due
 from ingest.crawl import Plan
@@ -212,7 +212,7 @@ async def test_bounds_and_other_tenants(house: House, site: Site, tenancy: Tenan
         await crawls.add(house.tenant_id, "anna", "site", start, resync_s=299)
     with pytest.raises(ExtractionFailed):
         await crawls.add(house.tenant_id, "anna", "site", replace(start, start="ftp://shop.example/"))
-    assert (await crawls.page(house.tenant_id, Asked("newest"), Filter())).items == []
+    assert (await crawls.page(house.tenant_id, Paging("newest"), Filter())).items == []
     assert await audit_actions(house.tenancy, house.tenant_id) == []
     crawl_id = await add(house, site)
     other = await make_tenant(tenancy)

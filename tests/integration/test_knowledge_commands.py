@@ -13,7 +13,7 @@ from foundation.clients.keyspace.valkey import ValkeyKeyspace
 from foundation.clients.presence.fakes import LocalPresence
 from foundation.errors import InvalidInput, StartError
 from foundation.ids import CrawlId, SourceId
-from foundation.lists import Asked
+from foundation.lists import Paging
 from foundation.permissions import PERMISSIONS, Principal
 from foundation.tenancy import Tenancy
 from graphs.replies import load_replies
@@ -93,7 +93,7 @@ async def test_a_crawl_is_watched_to_its_end_and_walked_again(house: House) -> N
 
     async def walks() -> None:
         """Do what the worker does, once the crawl is there."""
-        while not (found := (await crawls.page(house.tenant_id, Asked("newest"), Filter())).items):
+        while not (found := (await crawls.page(house.tenant_id, Paging("newest"), Filter())).items):
             await asyncio.sleep(0.02)
         while (await crawls.get(house.tenant_id, found[0].id)).state != "queued":
             await asyncio.sleep(0.02)

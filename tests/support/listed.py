@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 from sqlalchemy import text
 
 from admin_api import approved, crawls, keys, policies, roles, sources, team
-from admin_api.listing import Asked
+from admin_api.listing import ListQuery
 from foundation.ids import new_uuid
 from tests.support.office import Office
 from tests.support.tenants import add_person
@@ -24,7 +24,7 @@ class Listed:
     path: str
     rows: str
     """What the answer calls them."""
-    asked: type[Asked]
+    asked: type[ListQuery]
     make: Make
     name: Callable[[Row], str]
     id: str
