@@ -117,7 +117,7 @@ SEALED: Final = (
 OF_PEOPLE: Final = "credentials.totp_secret"
 """Sealed, too, but no tenant's: see `rotate_people`."""
 
-PASSING: Final = "outbox.mail"
+PASSING: Final = "mail_outbox.mail"
 """Sealed, too, and gone within a day: it is not sealed anew."""
 
 PLAIN: Final = frozenset(
@@ -130,9 +130,10 @@ PLAIN: Final = frozenset(
         "embeddings.content_hash",
         "embeddings.vector",
         "invitations.token_hash",
+        "mail_outbox.link",
+        "mail_outbox.recipient",
         "mail_tokens.hash",
         "messages.body_hash",
-        "outbox.recipient",
         "passages.content_hash",
         "recovery_codes.hash",
         "sessions.token_hash",

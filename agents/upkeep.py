@@ -16,16 +16,17 @@ _RETENTION_S: Final = 60.0
 
 
 async def keep_up_for_ever(
-    privacy: PrivacyWorker, retention: RetentionWorker, send: Callable[[], Awaitable[int]]
+    privacy: PrivacyWorker, retention: RetentionWorker, *mail: Callable[[], Awaitable[int]]
 ) -> None:
-    """Look for exports and erasures and `send` mail every `LOOK_S` seconds; clear what is old every minute.
+    """Look for exports, erasures and `mail` every `LOOK_S` seconds; clear what is old every minute.
 
     None waits for another: an erasure that cannot end must not keep old conversations for ever.
     """
     async with asyncio.TaskGroup() as all_:
         all_.create_task(_again_and_again(LOOK_S, privacy.work))
         all_.create_task(_again_and_again(_RETENTION_S, retention.work, retention.forget_access))
-        all_.create_task(_again_and_again(LOOK_S, send))
+        for each in mail:
+            all_.create_task(_again_and_again(LOOK_S, each))
 
 
 async def _again_and_again(every_s: float, *work: Callable[[], Awaitable[int]]) -> None:

@@ -12,9 +12,9 @@ from foundation.crypto import Tokens, sealer_of
 from foundation.identity.acceptance import Acceptance
 from foundation.identity.accounts import Accounts
 from foundation.identity.hashing import Hashing
+from foundation.identity.mail_outbox import MailOutbox
 from foundation.identity.mails import Letters, load_mails
 from foundation.identity.oidc_settings import OidcSettings, OidcSettingsStore
-from foundation.identity.outbox import Outbox
 from foundation.identity.second_factor import SecondFactor
 from foundation.identity.sessions import Sessions
 from foundation.identity.sign_in import SignIn
@@ -45,8 +45,8 @@ class Identity:
 
     async def close(self) -> None:
         """Let mails that are on their way go out."""
-        if self.letters.outbox is not None:
-            await self.letters.outbox.close()
+        if self.letters.mail_outbox is not None:
+            await self.letters.mail_outbox.close()
 
 
 def identity_for(settings: Settings, tenancy: Tenancy, system: AsyncEngine) -> Identity:
@@ -54,8 +54,8 @@ def identity_for(settings: Settings, tenancy: Tenancy, system: AsyncEngine) -> I
     key = settings.require("encryption_key")
     sealer, base = sealer_of(settings), base_url(settings)
     mailer = mailer_for(settings)
-    outbox = Outbox(system, sealer, mailer, _derived(key, b"mail")) if mailer else None
-    letters = Letters(outbox, base, load_mails())
+    mail_outbox = MailOutbox(system, sealer, mailer, _derived(key, b"mail")) if mailer else None
+    letters = Letters(mail_outbox, base, load_mails())
     hashing, throttle = Hashing(), Throttle(tenancy, _derived(key, b"throttle"))
     accounts = Accounts(tenancy, hashing, throttle, letters, _sign_up(settings), found)
     sign_in = SignIn(tenancy, hashing, throttle)

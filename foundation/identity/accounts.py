@@ -192,7 +192,7 @@ class Accounts:
 
     async def tell_of_change(self, session: TenantSession, person: Person) -> None:
         """Mail a person, with the change, that how they sign in was changed, where mail can be sent."""
-        if self.letters.outbox is not None:
+        if self.letters.mail_outbox is not None:
             email, language = person.email, person.language
             await self.letters.post(session, "changed", email, language, name=person.name)
 

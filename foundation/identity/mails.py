@@ -11,8 +11,9 @@ import yaml
 from foundation.clients.mail.port import Mail
 from foundation.errors import StartError
 from foundation.identity.errors import MailUnavailable
+from foundation.identity.mail_outbox import LONGEST, MailOutbox
 from foundation.identity.mail_tokens import LIFETIME
-from foundation.identity.outbox import LONGEST, Outbox
+from foundation.identity.tokens import token_hash
 from foundation.ids import new_uuid
 from foundation.tenancy import TenantSession
 
@@ -35,16 +36,16 @@ Texts = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """Writes and posts the mails; without an outbox there is no mail at all."""
+    """Writes and posts the mails; without a mail outbox there is no mail at all."""
 
-    outbox: Outbox | None
+    mail_outbox: MailOutbox | None
     base: str
     """Where people reach Replik, without a slash at the end."""
     texts: Texts
 
     def require(self) -> None:
         """Raises: MailUnavailable when no mail can be sent."""
-        if self.outbox is None:
+        if self.mail_outbox is None:
             raise MailUnavailable()
 
     async def post(
@@ -57,15 +58,16 @@ class Letters:
         /,
         **values: str,
     ) -> None:
-        """Post a mail, as `write` has it, with the session's transaction.
+        """Post a mail, as `write` has it, with the session's transaction; it goes when its token goes.
 
         Raises:
             MailUnavailable: no mail can be sent.
         """
-        if self.outbox is None:
+        if self.mail_outbox is None:
             raise MailUnavailable()
         written = self.write(mail, to, language, token, **values)
-        await self.outbox.post(session, written, _GOOD_FOR.get(mail, LONGEST))
+        link = token_hash(token) if token else None
+        await self.mail_outbox.post(session, written, _GOOD_FOR.get(mail, LONGEST), link)
 
     def write(self, mail: MailName, to: str, language: str, token: str = "", /, **values: str) -> Mail:
         """Return a mail with a link to its page; the token is in the fragment, which no server logs."""

@@ -20,7 +20,7 @@ GLOBAL = {
     "sessions",
     "mail_tokens",
     "throttles",
-    "outbox",
+    "mail_outbox",
 }
 """Hosts serve all tenants, people work for several: tests/integration/test_people.py."""
 TENANT_TABLES = sorted(table.name for table in Base.metadata.sorted_tables if table.name not in GLOBAL)

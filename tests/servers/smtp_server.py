@@ -16,19 +16,36 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
 @dataclass
 class SmtpServer:
-    """`mails` are those it took; it refuses everything while `refuses` is set."""
+    """`mails` are those it took; `answers` are refusals to give: by `MAIL`, `RCPT` or `DATA`."""
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     """Whether each of them came over TLS."""
     logins: list[str] = field(default_factory=list)
-    refuses: bool = False
+    answers: dict[str, str] = field(default_factory=dict)
     _came: asyncio.Condition = field(default_factory=asyncio.Condition)
 
+    async def handle_MAIL(  # noqa: N802
+        self, _server: SMTP, _session: Any, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if "MAIL" in self.answers:
+            return self.answers["MAIL"]
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Any, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if "RCPT" in self.answers:
+            return self.answers["RCPT"]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, server: SMTP, _session: Any, envelope: Envelope) -> str:  # noqa: N802
-        if self.refuses:
-            return "554 no"
+        if "DATA" in self.answers:
+            return self.answers["DATA"]
         content = envelope.content
         assert isinstance(content, bytes)
         message = email.message_from_bytes(content, policy=email.policy.default)

@@ -1,9 +1,12 @@
 """What the rest of Replik needs to send mail."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from foundation.errors import ReplikError
+
+FINAL: Final = frozenset({"message", "rejected"})
+"""Reasons that no other try changes."""
 
 
 class MailFailed(ReplikError):

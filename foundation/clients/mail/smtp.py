@@ -11,6 +11,9 @@ from foundation.clients.mail.port import Mail, MailFailed
 from foundation.settings import LOOPBACK
 
 _PATIENCE_S = 15.0
+_FOR_GOOD = 500
+_SIGN_IN_FIRST = range(530, 540)
+"""Refusals that are about us and not about the mail: settings can be mended (RFC 4954)."""
 _TLS_PORT = 465
 """Where TLS begins at once, without STARTTLS."""
 
@@ -28,7 +31,12 @@ class SmtpMailer:
     """What certificates must satisfy; None means: be valid for `host`."""
 
     async def send(self, mail: Mail) -> None:
-        """Raises: MailFailed with the step `reason`: `message`, `connection`, `encryption`, `refused`."""
+        """Send it.
+
+        Raises:
+            MailFailed: `reason` is the step: `message`, `connection`, `encryption`, `refused`; or `rejected`,
+                where the server will never take this mail.
+        """
         message = self._message(mail)
         try:
             await asyncio.to_thread(self._deliver, message)
@@ -39,7 +47,7 @@ class SmtpMailer:
         except (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError) as error:
             raise MailFailed(reason="connection") from error
         except smtplib.SMTPException as error:
-            raise MailFailed(reason="refused") from error
+            raise MailFailed(reason="rejected" if _for_good(error) else "refused") from error
         except OSError as error:
             raise MailFailed(reason="connection") from error
 
@@ -72,3 +80,15 @@ class SmtpMailer:
             if self.username is not None:
                 server.login(self.username, self.password or "")
             server.send_message(message)
+
+
+def _for_good(error: smtplib.SMTPException) -> bool:
+    """Return whether the server refused this mail, and would refuse it again."""
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            codes = [code for code, _said in error.recipients.values()]
+        case smtplib.SMTPSenderRefused() | smtplib.SMTPDataError():
+            codes = [error.smtp_code]
+        case _:
+            return False
+    return all(code >= _FOR_GOOD and code not in _SIGN_IN_FIRST for code in codes)

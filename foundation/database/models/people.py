@@ -105,18 +105,22 @@ class Throttle(Base):
     blocked_until: Mapped[datetime | None]
 
 
-class OutboxRow(Base):
-    """A mail that no mail server has taken yet; only `post_mail`, `claim_mail` and `end_mail` reach it."""
+class MailOutboxRow(Base):
+    """A mail that no mail server has taken yet; only the functions of its migration reach it."""
 
-    __tablename__ = "outbox"
+    __tablename__ = "mail_outbox"
     __table_args__ = (
-        Index("outbox_due", "due_at"),
-        Index("outbox_recipient", "recipient", "posted_at"),
+        Index("mail_outbox_due", "due_at"),
+        Index("mail_outbox_recipient", "recipient", "posted_at"),
+        Index("mail_outbox_over", "expires_at"),
+        Index("mail_outbox_link", "link", postgresql_where=text("link is not null")),
     )
 
     id: Mapped[Key]
+    tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
     recipient: Mapped[bytes]
     mail: Mapped[bytes]
+    link: Mapped[bytes | None]
     posted_at: Mapped[Created]
     due_at: Mapped[Created]
     expires_at: Mapped[datetime]

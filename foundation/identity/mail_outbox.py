@@ -15,7 +15,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from foundation.clients.mail.port import Mail, Mailer, MailFailed
+from foundation.clients.mail.port import FINAL, Mail, Mailer, MailFailed
 from foundation.crypto import SealBroken, Sealer
 from foundation.ids import new_uuid
 from foundation.tenancy import TenantSession
@@ -25,8 +25,8 @@ log = structlog.get_logger()
 PURPOSE: Final = "mail"
 LONGEST: Final = timedelta(days=1)
 """What nobody has taken by then is given up."""
-_LEASE: Final = timedelta(minutes=2)
-"""More than a mail server can keep one mail waiting: then whoever claimed it is gone."""
+_LEASE: Final = timedelta(minutes=10)
+"""A mail server may keep each of a dozen steps waiting: after so long, whoever claimed a mail is gone."""
 _FIRST_S: Final = 2
 _LONGEST_S: Final = 900
 _LAST_S: Final = 5.0
@@ -34,7 +34,7 @@ _LAST_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outbox:
+class MailOutbox:
     """Every process posts, and sends what it has posted and what others left; a mail may come twice."""
 
     system: AsyncEngine
@@ -42,18 +42,30 @@ class Outbox:
     mailer: Mailer
     secret: bytes = field(repr=False)
     """What recipients are hashed with."""
+    _rung: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
     _going: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
+    """The one that sends what this process posts, while there is something to send."""
 
-    async def post(self, session: TenantSession, mail: Mail, good_for: timedelta = LONGEST) -> None:
+    async def post(
+        self,
+        session: TenantSession,
+        mail: Mail,
+        good_for: timedelta = LONGEST,
+        link: bytes | None = None,
+    ) -> None:
         """Take a mail with the session's transaction; it goes out when that is committed.
 
-        After `good_for` it is no use to anybody, and is given up.
+        After `good_for` it is no use to anybody, and is given up. It goes with the session's tenant, and with
+        the invitation or the mailed token whose hash is `link`.
         """
         mail_id = new_uuid()
         values = {
             "id": mail_id,
+            # Not the database's setting: a person's transaction visits all their tenants' audit logs.
+            "tenant": session.info.get("tenant_id"),
             "recipient": hmac.digest(self.secret, mail.to.encode(), "sha256"),
             "mail": self.sealer.seal(PURPOSE, orjson.dumps(asdict(mail)), mail_id.bytes),
+            "link": link,
             "good_for": min(good_for, LONGEST),
         }
         await session.execute(_POST, values)
@@ -75,43 +87,61 @@ class Outbox:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _ring(self) -> None:
-        task = asyncio.create_task(self._work_once())
-        self._going.add(task)
-        task.add_done_callback(self._going.discard)
+        self._rung.set()
+        if not self._going:
+            self._going.add(asyncio.create_task(self._work_while_rung()))
 
-    async def _work_once(self) -> None:
+    async def _work_while_rung(self) -> None:
         try:
-            await self.work()
+            while self._rung.is_set():
+                self._rung.clear()
+                await self.work()
         except (SQLAlchemyError, OSError) as error:  # the upkeep looks again
-            log.warning("outbox_away", error=type(error).__name__)
+            log.warning("mail_outbox_away", error=type(error).__name__)
+        finally:
+            # Not awaiting since the last look at the bell: who rings now starts another.
+            self._going.clear()
 
     async def _sent(self, claimed: Any) -> bool:
         """Try one mail; it is deleted when it was taken, and when there is no use in another try."""
         try:
             mail = Mail(**orjson.loads(self.sealer.open(PURPOSE, bytes(claimed.mail), claimed.id.bytes)))
-        except SealBroken:
-            return await self._given_up(claimed, "unknown", "seal")
-        if claimed.expired:
-            return await self._given_up(claimed, mail.subject, "expired")
+        except (SealBroken, TypeError, ValueError) as error:  # others may have its key, or know its shape
+            log.warning("mail_unreadable", mail=str(claimed.id), error=type(error).__name__)
+            await self._end(claimed, again=_pause(claimed.attempts))
+            return False
         try:
             await self.mailer.send(mail)
         except MailFailed as error:
-            log.warning("mail_failed", subject=mail.subject, attempts=claimed.attempts, **error.data)
-            if error.data["reason"] == "message":
-                return await self._given_up(claimed, mail.subject, "message")
-            await self._ask(_END, id=claimed.id, again=_pause(claimed.attempts))
+            log.warning("mail_failed", mail=str(claimed.id), subject=mail.subject, **error.data)
+            if error.data["reason"] in FINAL:
+                _tell_given_up(claimed, error.data["reason"])
+                await self._end(claimed, again=None)
+            else:
+                await self._end(claimed, again=_pause(claimed.attempts))
             return False
-        await self._ask(_END, id=claimed.id, again=None)
+        await self._end(claimed, again=None)
         return True
 
-    async def _given_up(self, claimed: Any, subject: str, reason: str) -> bool:
-        log.error("mail_given_up", subject=subject, attempts=claimed.attempts, reason=reason)
-        await self._ask(_END, id=claimed.id, again=None)
-        return False
+    async def _end(self, claimed: Any, again: timedelta | None) -> None:
+        await self._ask(_END, id=claimed.id, attempt=claimed.attempts, again=again)
 
     async def _ask(self, function: Any, **values: object) -> Any:
         async with self.system.begin() as connection:
             return (await connection.execute(function, values)).first()
+
+
+async def expire(system: AsyncEngine) -> int:
+    """Give up the mails that are of no use any more, also where none can be sent; return how many."""
+    async with system.begin() as connection:
+        over = (await connection.execute(_EXPIRE)).all()
+    for row in over:
+        _tell_given_up(row, "expired")
+    return len(over)
+
+
+def _tell_given_up(row: Any, reason: object) -> None:
+    log.error("mail_given_up", mail=str(row.id), attempts=row.attempts, reason=reason)
 
 
 def _pause(attempts: int) -> timedelta:
@@ -119,6 +149,7 @@ def _pause(attempts: int) -> timedelta:
     return timedelta(seconds=min(_FIRST_S * 4 ** (min(attempts, 10) - 1), _LONGEST_S))
 
 
-_POST: Final = text("select post_mail(:id, :recipient, :mail, :good_for)")
+_POST: Final = text("select post_mail(:id, :tenant, :recipient, :mail, :link, :good_for)")
 _CLAIM: Final = text("select * from claim_mail(:lease)")
-_END: Final = text("select end_mail(:id, cast(:again as interval))")
+_END: Final = text("select end_mail(:id, :attempt, cast(:again as interval))")
+_EXPIRE: Final = text("select * from expire_mails()")
