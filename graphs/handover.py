@@ -28,6 +28,12 @@ class PolicyHandover(NeedsPerson):
         self.trace = {"policies": list(decisions)}
 
 
+class PersonWanted(NeedsPerson):
+    """The customer asked for a person, or accepted the offer of one."""
+
+    code = "person_wanted"
+
+
 class ChannelOff(NeedsPerson):
     """People answer on this channel."""
 

@@ -53,16 +53,16 @@ class _Vocabulary:
 
     def __init__(self, data: Mapping[str, Mapping[str, list[str]]], emojis: Mapping[str, str]) -> None:
         self.phrases: dict[tuple[SmalltalkKind, Language], frozenset[Phrase]] = {
-            (kind, language): frozenset(_tokens(phrase) for phrase in data[kind][language])
+            (kind, language): frozenset(tokens_of(phrase) for phrase in data[kind][language])
             for kind in KINDS
             for language in LANGUAGES
         }
         self.fillers: dict[Language, frozenset[Phrase]] = {
-            language: frozenset(_tokens(phrase) for phrase in data["fillers"][language])
+            language: frozenset(tokens_of(phrase) for phrase in data["fillers"][language])
             for language in LANGUAGES
         }
         self.around_anger: dict[Language, frozenset[Phrase]] = {
-            language: frozenset(_tokens(str(phrase)) for phrase in data["around_anger"][language])
+            language: frozenset(tokens_of(str(phrase)) for phrase in data["around_anger"][language])
             for language in LANGUAGES
         }
         self.intensifiers: dict[Language, tuple[str, ...]] = {
@@ -76,7 +76,7 @@ class _Vocabulary:
 def recognise(text: str) -> Smalltalk | None:
     """Return what small talk a message is, or None when there is anything else in it."""
     vocabulary = _vocabulary()
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     if not tokens:
         return _by_emoji(text, vocabulary)
     if len(tokens) > _LONGEST_MESSAGE:
@@ -169,7 +169,8 @@ def _by_emoji(text: str, vocabulary: _Vocabulary) -> Smalltalk | None:
     return None
 
 
-def _tokens(text: str) -> Phrase:
+def tokens_of(text: str) -> Phrase:
+    """Return a text's words as phrases are compared by them."""
     plain = unicodedata.normalize("NFC", text).casefold().replace("’", "'").replace("´", "'")
     # Three and more of a letter are drawn out: "heeej" is "hej", "tackkk" is "tack".
     return tuple(_TOKEN.findall(_DRAWN_OUT.sub(r"\1", plain)))
