@@ -1,5 +1,6 @@
 """What a tenant sets of itself as a whole. What the agent does is set in `agents.behaviour` and published."""
 
+import re
 from datetime import date
 from itertools import pairwise
 from typing import Final, Literal, Self
@@ -21,14 +22,21 @@ WEEKDAYS: Final[tuple[Weekday, ...]] = (
     "saturday",
     "sunday",
 )
-_TIME = r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$"
+_TIME: Final = r"^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$"
 
 
 class Span(Value):
     """From `opens` until `closes`, in the tenant's zone."""
 
-    opens: str = Field(pattern=_TIME)
-    closes: str = Field(pattern=_TIME)
+    opens: str = Field(json_schema_extra={"pattern": _TIME})
+    closes: str = Field(json_schema_extra={"pattern": _TIME})
+
+    @field_validator("opens", "closes")
+    @classmethod
+    def _on_the_clock(cls, time: str) -> str:
+        if not re.fullmatch(_TIME, time):
+            raise ValueError("hours: write times as 09:00, with two digits each, and midnight as 24:00")
+        return time
 
     @model_validator(mode="after")
     def _forwards(self) -> Self:

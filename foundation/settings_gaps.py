@@ -54,8 +54,14 @@ def gaps(settings: "Settings") -> Iterator[str]:
             "INGRESS is haproxy, which listens on all interfaces, but REPLIK_HOST is this machine only: "
             "clear INGRESS, or set REPLIK_HOST to 0.0.0.0."
         )
+    yield from _mail_gaps(settings)
     if settings.mode == "production":
         yield from _production_gaps(settings)
+
+
+def _mail_gaps(settings: "Settings") -> Iterator[str]:
+    if settings.smtp_host is not None and settings.smtp_from is None:
+        yield "SMTP_HOST is set but SMTP_FROM is not: set the address that mails come from, or clear both."
 
 
 def _fallback_gaps(settings: "Settings") -> Iterator[str]:

@@ -68,7 +68,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"company_name": "  "}, "company_name", "write the company's name"),
     ({"retention": {"traces": 0}}, "retention.traces", "greater than or equal to 1"),
     ({"retention": {"audit": 5}}, "retention.audit", "not permitted"),
-    ({"hours": {"week": {"monday": [{"opens": "9", "closes": "17:00"}]}}}, "opens", "pattern"),
+    ({"hours": {"week": {"monday": [{"opens": "9:00", "closes": "17:00"}]}}}, "opens", "two digits"),
     (
         {"hours": {"week": {"monday": [{"opens": "17:00", "closes": "09:00"}]}}},
         "hours.week.monday.0",

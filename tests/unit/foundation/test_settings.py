@@ -38,6 +38,7 @@ def test_a_relative_home_starts_at_the_checkout() -> None:
         ({"REPLIK_PORT": "http"}, "REPLIK_PORT must be a valid integer"),
         ({"REPLIK_MODE": "prod"}, "REPLIK_MODE must be 'demo' or 'production'"),
         ({"ENCRYPTION_KEY": "geheim"}, "ENCRYPTION_KEY must be 64 hex digits"),
+        ({"SMTP_HOST": "mail.example.com"}, "SMTP_HOST is set but SMTP_FROM is not"),
         ({"CHROMA_URL": "geheim:8000"}, "CHROMA_URL must begin with http:// or https://"),
         ({"REDIS_URL": "http://:geheim@host"}, "REDIS_URL must begin with redis://"),
         ({"DATABASE_URL": "mysql://u:geheim@host"}, "DATABASE_URL must begin with postgresql://"),
