@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from admin_api.desk import DeskDep
 from admin_api.etags import Expected, etag
-from agents.opening import Opening, opening
+from agents.opening import Opening
+from agents.opening_times import OpeningTimes
 from agents.tenant_settings import TenantSettings
 from agents.tenant_settings_desk import Stored, TenantSettingsDesk
 from foundation.plans import Limited, PlanName, usage
@@ -117,7 +118,7 @@ async def used(desk: DeskDep) -> Usage:
 def _state(stored: Stored, response: Response) -> SettingsState:
     response.headers["ETag"] = etag(stored.version)
     settings = stored.settings
-    staff = opening(settings.hours, settings.zone, datetime.now(UTC))
+    staff = OpeningTimes(settings.hours, settings.zone, settings.language).at(datetime.now(UTC))
     return SettingsState(version=stored.version, plan=stored.plan, settings=settings, staff=staff)
 
 

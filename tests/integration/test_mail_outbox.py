@@ -1,7 +1,6 @@
 """Mail that outlives the mail server and the process: posted with what it tells of, sent at least once."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from foundation.clients.mail.fakes import KeptMailer
 from foundation.clients.mail.port import Mail
 from foundation.clients.mail.smtp import SmtpMailer
 from foundation.crypto import Sealer
-from foundation.database.engine import connect
 from foundation.database.roles import DatabaseUrls
 from foundation.identity.mail_outbox import MailOutbox, expire
 from foundation.ids import PersonId, TenantId, new_uuid
@@ -29,19 +27,7 @@ from tests.support.mail_outbox import SEALER, Silent, post, run_as_definer, sile
 from tests.support.people import Browser, Owner, Town, sign_up, town
 from tests.support.tenants import audit_actions
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def system(database_urls: DatabaseUrls) -> AsyncIterator[AsyncEngine]:
-    engine = connect(database_urls.system, pool_size=2)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture(autouse=True)
-async def emptied(database_urls: DatabaseUrls) -> None:
-    await run_as_definer(database_urls, "delete from mail_outbox")
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("empty_mail_outbox")]
 
 
 async def test_a_mail_server_that_is_down_at_sign_up_gets_the_mail_when_it_is_back(

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
@@ -10,25 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from foundation.clients.mail.fakes import KeptMailer
 from foundation.clients.mail.port import Mail
-from foundation.database.engine import connect
 from foundation.database.roles import DatabaseUrls
 from foundation.identity.mail_outbox import MailOutbox
 from foundation.tenancy import Tenancy
 from tests.support.mail_outbox import SEALER, claim, post, run_as_definer, silent
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def system(database_urls: DatabaseUrls) -> AsyncIterator[AsyncEngine]:
-    engine = connect(database_urls.system, pool_size=2)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture(autouse=True)
-async def emptied(database_urls: DatabaseUrls) -> None:
-    await run_as_definer(database_urls, "delete from mail_outbox")
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("empty_mail_outbox")]
 
 
 async def test_who_claimed_a_mail_and_is_gone_holds_it_for_a_while_only(

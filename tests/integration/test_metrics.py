@@ -56,13 +56,6 @@ async def shop(tenancy: Tenancy) -> Shop:
     )
 
 
-@pytest.fixture
-async def system(database_urls: DatabaseUrls) -> AsyncIterator[AsyncEngine]:
-    engine = connect(database_urls.system, pool_size=1)
-    yield engine
-    await engine.dispose()
-
-
 class Scrape:
     """The figures of one answer."""
 

@@ -33,15 +33,17 @@ async def test_a_yes_to_the_offer_brings_a_person(
     staff: Staff, question: str, yes: str, language: str
 ) -> None:
     first = await staff.ask(question)
+    assert first["handover"] is None
     assert (first["message"]["outcome"], first["message"]["offer_person"]) == ("unknown", True)
     second = await staff.ask(yes, conversation_id=first["conversation_id"])
-    assert second["message"] is None
+    said = REPLIES.in_language("handover", language)
+    assert (second["message"], second["handover"]) == (None, said)
     one = await staff.did("GET", f"/api/admin/conversations/{first['conversation_id']}")
     assert (one["mode"], one["status"]) == ("human", "escalated")
     [told] = await staff.rows(
         "select parts from messages where parts -> 0 ->> 'name' = 'handover' order by created_at"
     )
-    assert told.parts[0]["text"] == REPLIES.in_language("handover", language)
+    assert told.parts[0]["text"] == said
     [row] = await staff.audited("conversation.handover.human")
     assert row.actor == "system:person_wanted"
     turns = (await staff.did("GET", f"/api/admin/conversations/{first['conversation_id']}/turns"))["turns"]
